@@ -1,0 +1,210 @@
+//! What is seen while a run goes on? A bar on a terminal, a line every ten seconds elsewhere. Listens to events; the
+//! engine does not know it.
+
+use super::wording::{count, counted, duration, percent, say, seconds_range};
+use crate::event::{Event, Progress};
+use crate::plan::Forecast;
+use crate::run::RunState;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+/// Steps of the bar: a tenth of a per cent.
+const STEPS: u64 = 1000;
+
+/// How often a line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The rate shown is that of this long: shorter jumps with every batch, longer hides a hold.
+const RATE_OVER: Duration = Duration::from_secs(15);
+
+/// Shows a run's events until its sender is dropped.
+pub(super) fn show(job: &str, events: UnboundedReceiver<Event>) -> JoinHandle<()> {
+    let view = View::new(job, std::io::stderr().is_terminal());
+    tokio::spawn(view.follow(events))
+}
+
+struct View {
+    job: String,
+    bar: Option<ProgressBar>,
+    progress: Progress,
+    /// Of the last moments: when, rows changed.
+    rows: VecDeque<(Instant, u64)>,
+    forecast: Forecast,
+    eta: Option<(f64, f64)>,
+    /// Why nothing moves, while nothing does.
+    waiting: Option<String>,
+    sweeping: bool,
+}
+
+impl View {
+    fn new(job: &str, terminal: bool) -> Self {
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::new(STEPS);
+            bar.set_style(style());
+            bar.set_prefix(job.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Self {
+            job: job.to_owned(),
+            bar,
+            progress: Progress::default(),
+            rows: VecDeque::new(),
+            forecast: Forecast::new(Instant::now(), 0.0),
+            eta: None,
+            waiting: None,
+            sweeping: false,
+        }
+    }
+
+    async fn follow(mut self, mut events: UnboundedReceiver<Event>) {
+        let mut lines = tokio::time::interval_at(tokio::time::Instant::now() + LINE_EVERY, LINE_EVERY);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.hear(event),
+                    None => break,
+                },
+                _ = lines.tick() => self.line(),
+            }
+            self.draw();
+        }
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Started { run, resumed, estimated_rows, progress } => {
+                self.forecast = Forecast::new(Instant::now(), progress.share);
+                self.advance(progress);
+                let how = if resumed { "goes on" } else { "starts" };
+                let rows = counted(estimated_rows, "row");
+                self.say(&format!("run {run} {how} at {}, about {rows} in the table", percent(progress.share)));
+            }
+            Event::BatchCommitted { progress, .. } => {
+                self.waiting = None;
+                self.advance(progress);
+            }
+            Event::BatchRetried { failure, delay } => {
+                self.say(&format!("batch rolled back, next try in {}: {failure}", duration(delay)));
+            }
+            Event::Moved { to, reason } => {
+                let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                // The sweep tells of its passes itself.
+                if to != RunState::Sweeping {
+                    self.say(&format!("{to}{reason}"));
+                }
+                self.waiting = (!to.lets_batches_begin()).then(|| match to {
+                    RunState::Paused | RunState::Pausing => format!("held{reason}"),
+                    other => other.to_string(),
+                });
+            }
+            Event::SweepStarted { pass } => {
+                self.sweeping = true;
+                self.say(&format!("sweep, pass {pass}: looking for rows that are left"));
+            }
+            Event::ConnectionLost { failure } => {
+                self.say(&format!("connection lost, trying again: {failure}"));
+                self.waiting = Some("held: connection lost".to_owned());
+            }
+            Event::ConnectionRestored => {
+                self.say("connected again");
+                self.waiting = None;
+            }
+        }
+    }
+
+    fn advance(&mut self, progress: Progress) {
+        // Workers tell of their batches in the order they like; progress never goes back.
+        if progress.batches < self.progress.batches {
+            return;
+        }
+        let now = Instant::now();
+        self.progress = progress;
+        self.rows.push_back((now, progress.rows_changed));
+        while self.rows.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
+            self.rows.pop_front();
+        }
+        self.eta = self.forecast.note(now, progress.share).map(|span| (span.low, span.high));
+    }
+
+    fn rate(&self) -> u64 {
+        let (Some((then, before)), Some((_, rows))) = (self.rows.front(), self.rows.back()) else { return 0 };
+        let seconds = then.elapsed().as_secs_f64();
+        if seconds > 0.0 { (rows.saturating_sub(*before) as f64 / seconds) as u64 } else { 0 }
+    }
+
+    fn facts(&self) -> String {
+        let rows = count(self.progress.rows_changed);
+        let more = match (&self.waiting, self.sweeping, self.eta) {
+            (Some(waiting), _, _) => waiting.clone(),
+            (None, true, _) => "sweeping".to_owned(),
+            (None, false, Some((low, high))) => format!("ETA {}", seconds_range(low, high)),
+            (None, false, None) => String::new(),
+        };
+        format!("{:>6} {rows} rows {}/s {more}", percent(self.progress.share), count(self.rate()))
+    }
+
+    fn draw(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((self.progress.share * STEPS as f64) as u64);
+            bar.set_message(self.facts());
+        }
+    }
+
+    fn line(&self) {
+        if self.bar.is_none() {
+            self.say(self.facts().trim_start());
+        }
+    }
+
+    fn say(&self, words: &str) {
+        let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
+        let line = format!("{now} {} {words}", self.job);
+        match &self.bar {
+            Some(bar) => bar.suspend(|| say(&line)),
+            None => say(&line),
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    // A template that cannot be read is a mistake of ours that the default style hides.
+    ProgressStyle::with_template("{prefix} [{bar:24}] {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Reason;
+
+    fn view() -> View {
+        View::new("fill", false)
+    }
+
+    #[test]
+    fn a_hold_is_shown_with_its_reason() {
+        let mut view = view();
+        let reason = Reason::OperatorPause { actor: "anna@db1".into(), reason: Some("deploy".into()) };
+        view.hear(Event::Moved { to: RunState::Paused, reason: Some(reason) });
+        assert!(view.facts().ends_with("held: operator pause by anna@db1: deploy"), "{}", view.facts());
+        view.hear(Event::Moved { to: RunState::Running, reason: None });
+        assert!(!view.facts().contains("held"), "{}", view.facts());
+    }
+
+    #[test]
+    fn progress_never_goes_back() {
+        let mut view = view();
+        view.advance(Progress { rows_changed: 200, batches: 2, share: 0.2 });
+        view.advance(Progress { rows_changed: 100, batches: 1, share: 0.1 });
+        assert!(view.facts().contains("20.0 % 200 rows"), "{}", view.facts());
+    }
+}

@@ -1,0 +1,55 @@
+//! `tidegate history [JOB]`: what happened, and who did it?
+
+use super::exit::{Exit, database_failed};
+use super::job_name::job_name;
+use super::target::target;
+use super::wording::{print, print_json, time};
+use super::{Output, Shared};
+use crate::db::{Database, Failure, RecordedEvent};
+use serde_json::json;
+
+/// Shows the events of one job, or of all.
+pub(super) async fn history(shared: &Shared, job: Option<&str>, last: u32) -> Exit {
+    let (database, job) = match (target(shared), job.map(job_name).transpose()) {
+        (Ok(database), Ok(job)) => (database, job),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
+    };
+    match events(database.as_ref(), job.as_deref(), last).await {
+        Err(failure) => database_failed(&failure),
+        Ok(events) => {
+            match shared.output {
+                Output::Json => {
+                    print_json(&json!({ "version": 1, "events": events.iter().map(record).collect::<Vec<_>>() }))
+                }
+                Output::Text if events.is_empty() => print("nothing happened yet"),
+                Output::Text => events.iter().for_each(|event| print(&line(event))),
+            }
+            Exit::Done
+        }
+    }
+}
+
+async fn events(database: &dyn Database, job: Option<&str>, last: u32) -> Result<Vec<RecordedEvent>, Failure> {
+    let mut ledger = database.ledger().await?;
+    match ledger.check_installed().await? {
+        Ok(()) => ledger.events(job, last.into()).await,
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+fn record(event: &RecordedEvent) -> serde_json::Value {
+    json!({
+        "run": event.run, "job": event.job, "at": time(event.at), "kind": event.kind, "actor": event.actor,
+        "reason": event.reason, "from": event.from, "to": event.to, "detail": event.detail,
+    })
+}
+
+fn line(event: &RecordedEvent) -> String {
+    let what = match (&event.from, &event.to) {
+        (Some(from), Some(to)) => format!("{from} → {to}"),
+        (None, Some(to)) => format!("{} as {to}", event.kind),
+        _ => event.kind.clone(),
+    };
+    let more = [&event.reason, &event.detail].into_iter().flatten().map(|text| format!(": {text}"));
+    format!("{} {} #{} {what} by {}{}", time(event.at), event.job, event.run, event.actor, more.collect::<String>())
+}

@@ -1,0 +1,124 @@
+//! `tidegate plan JOB`: what would a run do, and may it? Shows the plan; `--sample` measures batches that are rolled
+//! back.
+
+use super::exit::{Exit, database_failed};
+use super::target::{job, target};
+use super::wording::{bytes, count, counted, duration, print, print_json, say, seconds_range};
+use super::{Output, Shared};
+use crate::engine;
+use crate::plan::{Estimate, Plan, QueryPlan, Refusal, SampledBatch};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// Plans a job and shows it.
+pub(super) async fn plan(shared: &Shared, path: &Path, sample: Option<usize>) -> Exit {
+    let (job, database) = match (job(path), target(shared)) {
+        (Ok(job), Ok(database)) => (job, database),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
+    };
+    let plan = match engine::plan(database.as_ref(), &job).await {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(refusals)) => {
+            if shared.output == Output::Json {
+                print_json(
+                    &json!({ "version": 1, "job": job.name, "table": job.table.to_string(), "refusals": refusals }),
+                );
+            }
+            say_refusals(&refusals);
+            return Exit::Failed;
+        }
+        Err(failure) => return database_failed(&failure),
+    };
+    let sampled = match sample.filter(|_| plan.refusals.is_empty()) {
+        Some(count) => match engine::sample(database.as_ref(), &plan, count).await {
+            Ok(sampled) => sampled,
+            Err(failure) => return database_failed(&failure.while_doing("run the sampled batches")),
+        },
+        None => Vec::new(),
+    };
+    let estimate = plan.estimate().with_sample(&sampled, plan.workers);
+    match shared.output {
+        Output::Json => print_json(&record(&plan, &estimate, &sampled)),
+        Output::Text => print(&in_words(&plan, &estimate, &sampled)),
+    }
+    say_refusals(&plan.refusals);
+    if plan.refusals.is_empty() { Exit::Done } else { Exit::Failed }
+}
+
+/// Says why a job may not run.
+pub(super) fn say_refusals(refusals: &[Refusal]) {
+    for Refusal { code, message, help } in refusals {
+        say(&format!("error[{code}]: {message}\nhelp: {help}"));
+    }
+}
+
+fn record(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> serde_json::Value {
+    let key: Vec<_> =
+        plan.work.key.iter().map(|part| json!({ "column": part.name.as_str(), "type": part.sql_type })).collect();
+    json!({
+        "version": 1, "job": plan.job.name, "table": plan.table.full_name,
+        "estimated_rows": estimate.rows, "estimated_rows_in_scope": estimate.rows_in_scope,
+        "table_bytes": plan.table.bytes, "indexes": plan.table.indexes, "triggers": plan.table.triggers,
+        "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
+        "seconds": estimate.seconds, "wal_bytes": estimate.wal_bytes,
+        "statements": plan.survey.statements,
+        "query_plans": { "boundary": plan.survey.boundary_plan, "change": plan.survey.change_plan },
+        "refusals": plan.refusals, "notes": plan.notes,
+        "sample": (!sampled.is_empty()).then_some(sampled),
+    })
+}
+
+fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> String {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, words: String| lines.push(format!("{name:<9} {words}"));
+    line("job", format!("{} on {}", plan.job.name, plan.table.full_name));
+    let size = bytes(plan.table.bytes as f64);
+    line("table", format!("about {}, {size} with {}", counted(estimate.rows, "row"), indexes(plan)));
+    if let Some(rows) = estimate.rows_in_scope {
+        line("scope", format!("about {} match `where`", counted(rows, "row")));
+    }
+    let key: Vec<_> = plan.work.key.iter().map(|part| format!("{} {}", part.name, part.sql_type)).collect();
+    line("key", key.join(", "));
+    line("slices", format!("{}, cut by {}", plan.slices.len(), plan.survey.cut_by));
+    let batch = &plan.job.batch;
+    let workers = counted(plan.workers.into(), "worker");
+    line("batches", format!("about {} of {} rows, {workers}", count(estimate.batches), count(batch.rows.into())));
+    let [statement, lock] = [batch.statement_timeout, batch.lock_timeout].map(duration);
+    line("timeouts", format!("statement {statement}, lock {lock}"));
+    estimates(&mut lines, estimate, sampled);
+    for note in &plan.notes {
+        lines.push(format!("{:<9} {note}", "note"));
+    }
+    section(&mut lines, "the end of a batch is found by", &plan.survey.statements.boundary, &plan.survey.boundary_plan);
+    section(&mut lines, "the rows of a batch are changed by", &plan.survey.statements.change, &plan.survey.change_plan);
+    lines.join("\n")
+}
+
+fn indexes(plan: &Plan) -> String {
+    match plan.table.indexes.len() {
+        1 => "1 index".to_owned(),
+        indexes => format!("{indexes} indexes"),
+    }
+}
+
+fn estimates(lines: &mut Vec<String>, estimate: &Estimate, sampled: &[SampledBatch]) {
+    if sampled.is_empty() {
+        lines.push(format!("{:<9} unknown; `plan --sample 10` measures batches and rolls them back", "time"));
+        return;
+    }
+    let each: Vec<_> = sampled.iter().map(|batch| duration(Duration::from_secs_f64(batch.seconds))).collect();
+    lines.push(format!("{:<9} {} rolled back: {}", "sample", counted(sampled.len() as u64, "batch"), each.join(", ")));
+    if let Some(seconds) = estimate.seconds {
+        lines.push(format!("{:<9} {}, if nothing holds the run", "time", seconds_range(seconds.low, seconds.high)));
+    }
+    if let Some(wal) = estimate.wal_bytes {
+        lines.push(format!("{:<9} {} to {} of write-ahead log", "log", bytes(wal.low), bytes(wal.high)));
+    }
+}
+
+fn section(lines: &mut Vec<String>, title: &str, sql: &str, plan: &QueryPlan) {
+    lines.push(format!("\n{title}"));
+    lines.extend(sql.lines().map(|line| format!("    {line}")));
+    lines.extend(plan.lines.iter().map(|line| format!("  | {line}")));
+}

@@ -1,0 +1,155 @@
+//! `tidegate status [JOB]`: what runs, and how far is it?
+
+use super::exit::{Exit, database_failed, fail};
+use super::job_name::job_name;
+use super::target::target;
+use super::wording::{count, duration, percent, print, print_json, seconds_range, time};
+use super::{Output, Shared};
+use crate::db::{Database, Failure, RunRecord};
+use crate::engine::Tally;
+use crate::event::Progress;
+use crate::run::RunState;
+use serde_json::json;
+use std::time::Duration;
+
+/// Shows one job's run in full, or a line per job.
+pub(super) async fn status(shared: &Shared, job: Option<&str>) -> Exit {
+    let (database, job) = match (target(shared), job.map(job_name).transpose()) {
+        (Ok(database), Ok(job)) => (database, job),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
+    };
+    let runs = match runs(database.as_ref(), job.as_deref()).await {
+        Ok(runs) => runs,
+        Err(failure) => return database_failed(&failure),
+    };
+    match (shared.output, &job) {
+        (Output::Json, _) => print_json(&json!({ "version": 1, "runs": runs.iter().map(record).collect::<Vec<_>>() })),
+        (Output::Text, Some(job)) if runs.is_empty() => {
+            return fail(&format!("job {job} has no run in {}", database.address()), Exit::Failed);
+        }
+        (Output::Text, _) if runs.is_empty() => print("no runs yet"),
+        (Output::Text, Some(_)) => runs.iter().for_each(|(run, progress)| print(&in_full(run, *progress))),
+        (Output::Text, None) => print(&table(&runs)),
+    }
+    Exit::Done
+}
+
+async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunRecord, Progress)>, Failure> {
+    let mut ledger = database.ledger().await?;
+    if ledger.check_installed().await?.is_err() {
+        return Ok(Vec::new());
+    }
+    let records = match job {
+        Some(job) => ledger.newest_run(job).await?.into_iter().collect(),
+        None => ledger.newest_runs().await?,
+    };
+    let mut runs = Vec::new();
+    for record in records {
+        let slices = ledger.slices(record.id).await?;
+        let progress = Tally::new(&slices, record.estimated_rows).progress();
+        runs.push((record, progress));
+    }
+    Ok(runs)
+}
+
+fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
+    let runner = run.held.as_ref().map(|held| {
+        json!({
+            "actor": held.runner.actor, "host": held.runner.host, "pid": held.runner.pid, "alive": held.is_alive(),
+            "since": time(held.since), "expires_in_seconds": held.expires_in,
+        })
+    });
+    json!({
+        "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
+        "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
+        "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
+        "actor": run.actor, "reason": run.reason, "failure": run.failure,
+        "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
+    })
+}
+
+/// The runner's own forecast, while it lives and walks.
+fn eta(run: &RunRecord) -> Option<(f64, f64)> {
+    let held = run.held.as_ref().filter(|held| held.is_alive())?;
+    held.eta.filter(|_| run.state == RunState::Running)
+}
+
+/// The state in words, with what a state alone does not say.
+fn state(run: &RunRecord) -> String {
+    let lost = run.held.as_ref().is_some_and(|held| !held.is_alive());
+    match run.state {
+        state if lost && state.lets_batches_begin() => format!("{state} (runner gone)"),
+        state => state.to_string(),
+    }
+}
+
+/// A line per run that fits 80 columns.
+fn table(runs: &[(RunRecord, Progress)]) -> String {
+    let mut lines = vec![format!("{:<26} {:<22} {:>7} {:>13}  {}", "JOB", "STATE", "DONE", "ROWS", "ETA")];
+    for (run, progress) in runs {
+        let mut job = run.job.clone();
+        if job.len() > 26 {
+            job.truncate(25);
+            job.push('…');
+        }
+        // The state and the reason have their own lines in `status JOB`; here the best end of the range is enough.
+        let eta = eta(run).map(|(low, _)| duration(Duration::try_from_secs_f64(low).unwrap_or_default()));
+        lines.push(format!(
+            "{job:<26} {:<22} {:>7} {:>13}  {}",
+            state(run),
+            percent(progress.share),
+            count(progress.rows_changed),
+            eta.unwrap_or_else(|| "-".to_owned())
+        ));
+    }
+    lines.join("\n")
+}
+
+fn in_full(run: &RunRecord, progress: Progress) -> String {
+    let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
+    let mut line = |name: &str, words: String| lines.push(format!("  {name:<9} {words}"));
+    if let Some(actor) = &run.actor {
+        let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        line("since", format!("{} by {actor}{reason}", time(run.moved_at)));
+    }
+    line("progress", format!("{} of the key space", percent(progress.share)));
+    line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
+    if run.retries > 0 {
+        line("retries", count(run.retries.unsigned_abs()));
+    }
+    if let Some((low, high)) = eta(run) {
+        line("eta", seconds_range(low, high));
+    }
+    if let Some(held) = &run.held {
+        let runner = &held.runner;
+        let since = time(held.since);
+        let lease = match held.is_alive() {
+            true => format!("lease ends in {:.0}s unless renewed", held.expires_in.max(0.0)),
+            false => "gone: the next `tidegate run` takes over".to_owned(),
+        };
+        line("runner", format!("{} process {} since {since}; {lease}", runner.actor, runner.pid));
+    }
+    if let Some(failure) = &run.failure {
+        line("failure", failure.clone());
+    }
+    if let Some(next) = next_step(run) {
+        line("next", next);
+    }
+    lines.join("\n")
+}
+
+/// What a person may want to do about a run in this state.
+fn next_step(run: &RunRecord) -> Option<String> {
+    let job = &run.job;
+    Some(match run.state {
+        RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),
+        RunState::Paused => format!("`tidegate resume {job}` lets it go on"),
+        RunState::Failed => "mend the cause, then `tidegate run` with its job file goes on".to_owned(),
+        RunState::Running
+        | RunState::Pausing
+        | RunState::Cancelling
+        | RunState::Cancelled
+        | RunState::Sweeping
+        | RunState::Succeeded => return None,
+    })
+}

@@ -1,0 +1,164 @@
+//! How did a run end? Its last words, for people and for programs, and its exit code.
+
+use super::Output;
+use super::exit::{Exit, fail};
+use super::plan::say_refusals;
+use super::wording::{count, counted, duration, print, print_json, say, time};
+use crate::db::RunRecord;
+use crate::engine::{Outcome, Proof, Summary};
+use crate::run::RunState;
+use serde_json::json;
+use std::time::Duration;
+
+/// Tells how a run ended.
+pub(super) fn tell(job: &str, outcome: &Outcome, output: Output) -> Exit {
+    if output == Output::Json {
+        print_json(&record(job, outcome));
+    }
+    let text = output == Output::Text;
+    match outcome {
+        Outcome::Succeeded(summary, proof) => {
+            if text {
+                print(&format!("{job} is done\n{}\n{}", figures(summary), proven(*proof)));
+            }
+            Exit::Done
+        }
+        Outcome::AlreadySucceeded(run) => {
+            let since = time(run.ended_at.unwrap_or(run.moved_at));
+            if text {
+                print(&format!("{job} is done since {since}; nothing was touched (`run --restart` begins a new run)"));
+            }
+            Exit::Done
+        }
+        Outcome::Stopped(summary) => {
+            say(&format!("{job} stopped before the end; the same command goes on\n{}", figures(summary)));
+            Exit::Stopped
+        }
+        Outcome::Failed(summary, why) => {
+            say(&format!("{}\nthe run is failed; mend the cause, then the same command goes on", figures(summary)));
+            fail(why, Exit::Failed)
+        }
+        Outcome::LeaseLost(summary) => {
+            let words = "another runner took the run over while this one was not heard of; it is theirs now";
+            say(&figures(summary));
+            fail(words, Exit::Held)
+        }
+        other => not_begun(job, other),
+    }
+}
+
+/// The endings of a command that changed no row.
+fn not_begun(job: &str, outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Paused(run) => {
+            fail(&format!("{job} is paused{}; `tidegate resume {job}` lets it go on", since_by(run)), Exit::Stopped)
+        }
+        Outcome::Cancelled(run) => {
+            fail(&format!("{job} was cancelled{}; `run --restart` begins a new run", since_by(run)), Exit::Stopped)
+        }
+        Outcome::HeldBy { held, .. } => {
+            let runner = &held.runner;
+            let (actor, pid, since) = (&runner.actor, runner.pid, time(held.since));
+            fail(&format!("{job} is held by {actor}, process {pid}, since {since}"), Exit::Held)
+        }
+        Outcome::TableBusy(run) => fail(
+            &format!(
+                "job {} has a run on {} that is {}: one run at a time on a table; \
+                 wait for its end, or `tidegate cancel {0}`",
+                run.job, run.table_name, run.state
+            ),
+            Exit::Failed,
+        ),
+        Outcome::NotOver(run) => fail(
+            &format!("{job} has a run that is {}; `tidegate cancel {job}` first, then restart", run.state),
+            Exit::Failed,
+        ),
+        Outcome::JobChanged { record, changes } => {
+            let changes: Vec<_> = changes.iter().map(|change| format!("  {change}")).collect();
+            say(&changes.join("\n"));
+            let next = match record.state {
+                RunState::Succeeded | RunState::Cancelled | RunState::Failed => {
+                    "`run --restart` begins a new run".to_owned()
+                }
+                _ => format!("`tidegate cancel {job}` and `run --restart` begin a new one"),
+            };
+            let words = format!(
+                "the job file does something else than run {} ({}), which it would go on with; \
+                 put the old text back to go on, or {next}",
+                record.id, record.state
+            );
+            fail(&words, Exit::Usage)
+        }
+        Outcome::Refused(refusals) => {
+            say_refusals(refusals);
+            fail(&format!("{job} may not run on this table; nothing was done"), Exit::Failed)
+        }
+        Outcome::Succeeded(..)
+        | Outcome::AlreadySucceeded(_)
+        | Outcome::Stopped(_)
+        | Outcome::Failed(..)
+        | Outcome::LeaseLost(_) => Exit::Failed,
+    }
+}
+
+fn since_by(run: &RunRecord) -> String {
+    let by = run.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
+    let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!(" since {}{by}{reason}", time(run.moved_at))
+}
+
+fn figures(summary: &Summary) -> String {
+    let progress = summary.progress;
+    let rate = count(rate(summary) as u64);
+    let took = duration(summary.took);
+    let mut lines = vec![
+        format!("  rows     {} changed in {}", count(progress.rows_changed), counted(progress.batches, "batch")),
+        format!("  time     {took}, {rate} rows/s"),
+    ];
+    if progress.rows_changed != summary.rows {
+        lines.push(format!("  here     {} of them by this process; the others before", count(summary.rows)));
+    }
+    if summary.retries > 0 {
+        lines.push(format!("  retries  {}", count(summary.retries)));
+    }
+    lines.join("\n")
+}
+
+fn proven(proof: Proof) -> String {
+    let slices = counted(proof.slices as u64, "slice");
+    let tiles = format!("{slices} tile the key range, 0 gaps");
+    match proof.sweep_passes {
+        0 => format!("  proof    {tiles}"),
+        1 => format!("  proof    {tiles}; the sweep found 0 rows left"),
+        passes => format!("  proof    {tiles}; sweep pass {passes} found 0 rows left"),
+    }
+}
+
+/// Rows per second of this process.
+fn rate(summary: &Summary) -> f64 {
+    summary.rows as f64 / summary.took.max(Duration::from_millis(1)).as_secs_f64()
+}
+
+fn record(job: &str, outcome: &Outcome) -> serde_json::Value {
+    let (state, summary, proof, failure) = match outcome {
+        Outcome::Succeeded(summary, proof) => ("succeeded", Some(summary), Some(proof), None),
+        Outcome::Stopped(summary) => ("stopped", Some(summary), None, None),
+        Outcome::Failed(summary, why) => ("failed", Some(summary), None, Some(why)),
+        Outcome::LeaseLost(summary) => ("lease-lost", Some(summary), None, None),
+        Outcome::AlreadySucceeded(run) | Outcome::Paused(run) | Outcome::Cancelled(run) => {
+            (run.state.as_str(), None, None, None)
+        }
+        Outcome::HeldBy { .. } => ("held", None, None, None),
+        Outcome::TableBusy(_) => ("table-busy", None, None, None),
+        Outcome::NotOver(_) => ("not-over", None, None, None),
+        Outcome::JobChanged { .. } => ("job-changed", None, None, None),
+        Outcome::Refused(_) => ("refused", None, None, None),
+    };
+    json!({
+        "version": 1, "job": job, "state": state, "run": summary.map(|s| s.run),
+        "rows_changed": summary.map(|s| s.progress.rows_changed), "batches": summary.map(|s| s.progress.batches),
+        "retries": summary.map(|s| s.retries), "seconds": summary.map(|s| s.took.as_secs_f64()),
+        "rows_per_second": summary.map(rate), "proof": proof, "failure": failure,
+        "refusals": match outcome { Outcome::Refused(refusals) => Some(refusals), _ => None },
+    })
+}

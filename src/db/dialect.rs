@@ -1,0 +1,101 @@
+//! What do the databases spell differently in the statements they share? The one list of differences, and the one
+//! place where an identifier is quoted. Knows no statement.
+
+use crate::job::{Ident, TableName};
+use crate::plan::KeyColumn;
+
+/// Which database speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL 14 and later.
+    Postgres,
+    /// SQLite, as bundled with the driver.
+    Sqlite,
+}
+
+impl Dialect {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+        }
+    }
+
+    /// One of our own tables: a schema of its own where there are schemas, a prefix where there are none.
+    pub fn state_table(self, table: &str) -> String {
+        match self {
+            Self::Postgres => format!("tidegate.{table}"),
+            Self::Sqlite => format!("tidegate_{table}"),
+        }
+    }
+
+    /// The server's clock at this moment, not at the start of the transaction.
+    pub fn now(self) -> &'static str {
+        match self {
+            Self::Postgres => "clock_timestamp()",
+            Self::Sqlite => "unixepoch('subsec')",
+        }
+    }
+
+    /// The server's clock plus a bound number of milliseconds.
+    pub fn now_plus_ms(self, parameter: &str) -> String {
+        match self {
+            Self::Postgres => format!("clock_timestamp() + {parameter} * interval '1 millisecond'"),
+            Self::Sqlite => format!("unixepoch('subsec') + {parameter} / 1000.0"),
+        }
+    }
+
+    /// A stored time as seconds since 1970.
+    pub fn seconds(self, column: &str) -> String {
+        match self {
+            Self::Postgres => format!("extract(epoch from {column})::float8"),
+            Self::Sqlite => column.to_owned(),
+        }
+    }
+
+    /// Locks a row until the end of the transaction, without standing in the way of foreign keys to it. SQLite has one
+    /// writer, and every transaction of ours that may write begins as that writer.
+    pub fn row_lock(self) -> &'static str {
+        match self {
+            Self::Postgres => " for no key update",
+            Self::Sqlite => "",
+        }
+    }
+
+    /// Before a condition: no index of its own is used for it. SQLite without ANALYZE prefers an index on any column that
+    /// `where` names to the range of the key, and every batch would read all rows in scope.
+    pub fn no_index(self) -> &'static str {
+        match self {
+            Self::Postgres => "",
+            Self::Sqlite => "+",
+        }
+    }
+
+    /// A bound key part in the type of its column. PostgreSQL gets every part as text and casts it; SQLite gets the
+    /// value in its own storage class.
+    pub fn key_parameter(self, number: usize, column: &KeyColumn) -> String {
+        match self {
+            Self::Postgres => format!("${number}::text::{}", column.sql_type),
+            Self::Sqlite => format!("${number}"),
+        }
+    }
+
+    /// A table as it stands in a statement.
+    pub fn table(self, table: &TableName) -> String {
+        match &table.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+            None => quote(&table.name),
+        }
+    }
+}
+
+/// Quotes an identifier for every database: double quotes, doubled inside. An [`Ident`] holds no NUL.
+pub fn quote(ident: &Ident) -> String {
+    format!("\"{}\"", ident.as_str().replace('"', "\"\""))
+}
+
+/// Quotes a text of ours as a literal. Only for names from the catalog or a job file; values are bound.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

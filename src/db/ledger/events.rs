@@ -1,0 +1,102 @@
+//! What happened to a run? Written by the transaction that made it so, never changed.
+
+use super::Ledger;
+use crate::db::failure::Failure;
+use crate::db::session::{Row, Value};
+use crate::run::RunState;
+
+/// An event as it is recorded.
+#[derive(Clone, Debug)]
+pub struct RecordedEvent {
+    /// The run it belongs to.
+    pub run: i64,
+    /// The run's job.
+    pub job: String,
+    /// Seconds since 1970, by the server's clock.
+    pub at: f64,
+    /// What happened: `created`, `taken`, `moved`.
+    pub kind: String,
+    /// Who: `user@host`.
+    pub actor: String,
+    /// Why, as they said.
+    pub reason: Option<String>,
+    /// The state before.
+    pub from: Option<String>,
+    /// The state after.
+    pub to: Option<String>,
+    /// More, for people.
+    pub detail: Option<String>,
+}
+
+/// An event to be.
+pub(super) struct NewEvent<'a> {
+    pub(super) run: i64,
+    pub(super) kind: &'a str,
+    pub(super) actor: &'a str,
+    pub(super) reason: Option<&'a str>,
+    pub(super) from: Option<RunState>,
+    pub(super) to: Option<RunState>,
+    pub(super) detail: Option<&'a str>,
+}
+
+impl<'a> NewEvent<'a> {
+    /// An event with nothing more to say.
+    pub(super) fn new(run: i64, kind: &'a str, actor: &'a str) -> Self {
+        Self { run, kind, actor, reason: None, from: None, to: None, detail: None }
+    }
+}
+
+impl Ledger {
+    /// The events of every run of that job, or of all jobs, oldest first; at most `limit`, the newest of them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events(&mut self, job: Option<&str>, limit: i64) -> Result<Vec<RecordedEvent>, Failure> {
+        let d = self.dialect;
+        let sql = format!(
+            "select e.run_id, r.job, {at}, e.kind, e.actor, e.reason, e.from_state, e.to_state, e.detail \
+             from {event} as e join {run} as r on r.id = e.run_id \
+             where $1 is null or r.job = $1 order by e.id desc limit $2",
+            at = d.seconds("e.at"),
+            event = d.state_table("event"),
+            run = d.state_table("run"),
+        );
+        self.begin_reading().await?;
+        let rows = self.session.fetch(&sql, &[job.into(), limit.into()]).await;
+        let rows = self.end(rows, "read the events").await?;
+        rows.iter().rev().map(read_event).collect()
+    }
+
+    /// Adds an event; the caller's transaction.
+    pub(super) async fn insert_event(&mut self, event: &NewEvent<'_>) -> Result<(), Failure> {
+        let sql = format!(
+            "insert into {} (run_id, kind, actor, reason, from_state, to_state, detail) \
+             values ($1, $2, $3, $4, $5, $6, $7)",
+            self.dialect.state_table("event")
+        );
+        let values: [Value; 7] = [
+            event.run.into(),
+            event.kind.into(),
+            event.actor.into(),
+            event.reason.into(),
+            event.from.map(RunState::as_str).into(),
+            event.to.map(RunState::as_str).into(),
+            event.detail.into(),
+        ];
+        self.session.execute(&sql, &values).await.map(drop)
+    }
+}
+
+fn read_event(row: &Row) -> Result<RecordedEvent, Failure> {
+    Ok(RecordedEvent {
+        run: row.int(0)?,
+        job: row.text(1)?,
+        at: row.real_or_null(2).unwrap_or_default(),
+        kind: row.text(3)?,
+        actor: row.text(4)?,
+        reason: row.text_or_null(5),
+        from: row.text_or_null(6),
+        to: row.text_or_null(7),
+        detail: row.text_or_null(8),
+    })
+}

@@ -1,0 +1,89 @@
+//! Are the state tables there, and are they ours? Numbered migrations, each file run once.
+
+use super::Ledger;
+use crate::db::dialect::Dialect;
+use crate::db::failure::Failure;
+
+/// The newest schema this program knows.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Why there is nothing to read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotInstalled {
+    /// There are no state tables.
+    Missing,
+    /// A newer tidegate made them; the number it left.
+    Newer(i64),
+}
+
+impl Ledger {
+    /// The statements that bring the state tables from `version` to today's.
+    pub fn migrations(dialect: Dialect, version: i64) -> Vec<&'static str> {
+        let all: &[&'static str] = match dialect {
+            Dialect::Postgres => &[include_str!("../postgres/schema/001_initial.sql")],
+            Dialect::Sqlite => &[include_str!("../sqlite/schema/001_initial.sql")],
+        };
+        all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()
+    }
+
+    /// Reads whether the state tables can be used. Writes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn check_installed(&mut self) -> Result<Result<(), NotInstalled>, Failure> {
+        self.begin_reading().await?;
+        let version = self.version().await;
+        Ok(match self.end(version, "read the version of the state tables").await? {
+            None => Err(NotInstalled::Missing),
+            Some(version) if version > SCHEMA_VERSION => Err(NotInstalled::Newer(version)),
+            Some(_) => Ok(()),
+        })
+    }
+
+    /// Makes the state tables, or brings them to today's version. Nothing happens where they are.
+    ///
+    /// # Errors
+    /// When a newer tidegate made them, or the role may not create them.
+    pub async fn install(&mut self) -> Result<(), Failure> {
+        match self.check_installed().await? {
+            Err(NotInstalled::Newer(version)) => return Err(newer(version)),
+            Err(NotInstalled::Missing) => {}
+            Ok(()) => return Ok(()),
+        }
+        self.begin().await?;
+        let installed = self.migrate().await;
+        self.end(installed, "create the state tables").await
+    }
+
+    async fn migrate(&mut self) -> Result<(), Failure> {
+        // Another runner may have been faster; `create` of an existing table would fail the whole.
+        let version = self.version().await?.unwrap_or_default();
+        let meta = self.dialect.state_table("meta");
+        for (number, sql) in (version + 1..).zip(Self::migrations(self.dialect, version)) {
+            self.session.script(sql).await?;
+            self.session.execute(&format!("insert into {meta} (version) values ($1)"), &[number.into()]).await?;
+        }
+        Ok(())
+    }
+
+    async fn version(&mut self) -> Result<Option<i64>, Failure> {
+        let exists = match self.dialect {
+            Dialect::Postgres => "select count(*) from pg_catalog.pg_class where oid = to_regclass('tidegate.meta')",
+            Dialect::Sqlite => "select count(*) from sqlite_schema where type = 'table' and name = 'tidegate_meta'",
+        };
+        let found = self.session.fetch(exists, &[]).await?;
+        if found.first().and_then(|row| row.int_or_null(0)) != Some(1) {
+            return Ok(None);
+        }
+        let meta = self.dialect.state_table("meta");
+        let rows = self.session.fetch(&format!("select coalesce(max(version), 0) from {meta}"), &[]).await?;
+        Ok(rows.first().and_then(|row| row.int_or_null(0)))
+    }
+}
+
+/// What to say of state tables that a newer tidegate made.
+pub(crate) fn newer(version: i64) -> Failure {
+    Failure::fatal(format!(
+        "the state tables are of version {version}, this tidegate knows {SCHEMA_VERSION}: use the newer tidegate"
+    ))
+}

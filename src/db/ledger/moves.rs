@@ -1,0 +1,148 @@
+//! How does a run's state change? By compare-and-set, with its event in the same transaction.
+
+use super::Ledger;
+use super::events::NewEvent;
+use crate::db::failure::Failure;
+use crate::db::session::Value;
+use crate::run::{Answer, Intent, RunState, answer};
+
+/// A move and who makes it.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The state it leads to.
+    pub to: RunState,
+    /// Who: `user@host`.
+    pub actor: String,
+    /// Why, as they said.
+    pub reason: Option<String>,
+    /// The failure that ends the run.
+    pub failure: Option<String>,
+}
+
+impl Move {
+    /// A move without a reason.
+    pub fn new(to: RunState, actor: &str) -> Self {
+        Self { to, actor: actor.to_owned(), reason: None, failure: None }
+    }
+}
+
+/// What came of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The state as it was.
+    pub from: RunState,
+    /// What was decided.
+    pub answer: Answer,
+}
+
+impl Ledger {
+    /// Does what an operator asks, if the run's state allows it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ask(&mut self, run: i64, intent: Intent, actor: &str, reason: Option<&str>) -> Result<Moved, Failure> {
+        self.begin().await?;
+        let moved = self.ask_in_transaction(run, intent, actor, reason).await;
+        self.end(moved, &format!("{} the run", intent.as_str())).await
+    }
+
+    async fn ask_in_transaction(
+        &mut self,
+        run: i64,
+        intent: Intent,
+        actor: &str,
+        reason: Option<&str>,
+    ) -> Result<Moved, Failure> {
+        let (from, held) = self.lock_run(run).await?;
+        let alive = held.is_some_and(|held| held.is_alive());
+        let answer = answer(from, intent, alive);
+        if let Answer::Move(to) = answer {
+            let by = Move { reason: reason.map(str::to_owned), ..Move::new(to, actor) };
+            self.set_state(run, from, &by).await?;
+            if to.is_over() {
+                self.clear_lease(run).await?;
+            }
+        }
+        Ok(Moved { from, answer })
+    }
+
+    /// Moves a run that `holder` holds from one of these states. `true` also when the run is there already, so that a
+    /// move whose answer was lost may be made again. `false`: its state is another by now, or another runner has it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn move_held(&mut self, run: i64, holder: &str, from: &[RunState], by: &Move) -> Result<bool, Failure> {
+        self.begin().await?;
+        let moved = self.move_held_in_transaction(run, holder, from, by).await;
+        self.end(moved, &format!("move the run to {}", by.to)).await
+    }
+
+    async fn move_held_in_transaction(
+        &mut self,
+        run: i64,
+        holder: &str,
+        from: &[RunState],
+        by: &Move,
+    ) -> Result<bool, Failure> {
+        let (state, held) = self.lock_run(run).await?;
+        if state == by.to {
+            return Ok(true);
+        }
+        if !from.contains(&state) || held.is_none_or(|held| held.runner.holder != holder) {
+            return Ok(false);
+        }
+        self.set_state(run, state, by).await?;
+        if by.to.is_over() || by.to == RunState::Failed {
+            self.clear_lease(run).await?;
+        }
+        Ok(true)
+    }
+
+    /// Adds to the number of batches that were tried again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_retries(&mut self, run: i64, retries: u64) -> Result<(), Failure> {
+        self.begin().await?;
+        let sql = format!("update {} set retries = retries + $2 where id = $1", self.dialect.state_table("run"));
+        let retries = i64::try_from(retries).unwrap_or(i64::MAX);
+        let counted = self.session.execute(&sql, &[run.into(), retries.into()]).await.map(drop);
+        self.end(counted, "count the retries").await
+    }
+
+    /// The one place where a state is written. The caller holds the lock on the run's row.
+    pub(super) async fn set_state(&mut self, run: i64, from: RunState, by: &Move) -> Result<(), Failure> {
+        if !from.may_become(by.to) {
+            return Err(Failure::fatal(format!("a {from} run cannot become {}", by.to)));
+        }
+        let d = self.dialect;
+        let ended = if by.to.is_over() || by.to == RunState::Failed { d.now() } else { "null" };
+        let sql = format!(
+            "update {} set state = $1, actor = $2, reason = $3, failure = $4, moved_at = {}, ended_at = {ended} \
+             where id = $5 and state = $6",
+            d.state_table("run"),
+            d.now()
+        );
+        let values: [Value; 6] = [
+            by.to.as_str().into(),
+            by.actor.as_str().into(),
+            by.reason.as_deref().into(),
+            by.failure.as_deref().into(),
+            run.into(),
+            from.as_str().into(),
+        ];
+        match self.session.execute(&sql, &values).await? {
+            1 => {
+                let event = NewEvent {
+                    reason: by.reason.as_deref(),
+                    from: Some(from),
+                    to: Some(by.to),
+                    detail: by.failure.as_deref(),
+                    ..NewEvent::new(run, "moved", &by.actor)
+                };
+                self.insert_event(&event).await
+            }
+            _ => Err(Failure::fatal(format!("the run left the state {from} under our lock"))),
+        }
+    }
+}

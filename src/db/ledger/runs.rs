@@ -1,0 +1,224 @@
+//! Which runs are there? Found, created, listed.
+
+use super::Ledger;
+use super::events::NewEvent;
+use super::slices::NewSlice;
+use crate::db::dialect::Dialect;
+use crate::db::failure::Failure;
+use crate::db::session::{Row, Value};
+use crate::key::{Key, KeyRange};
+use crate::run::RunState;
+use crate::runner::Runner;
+
+/// A run as it is recorded, with the sums of its slices.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Its number.
+    pub id: i64,
+    /// Its job's name.
+    pub job: String,
+    /// Of what the job does.
+    pub digest: String,
+    /// The whole job file, as it was at the start.
+    pub job_text: String,
+    /// The table it walks.
+    pub table_name: String,
+    /// Server, table and columns.
+    pub place: String,
+    /// Where it is.
+    pub state: RunState,
+    /// The frozen upper bound; `None`: the table was empty.
+    pub bound: Option<Key>,
+    /// Whether a sweep proves its end.
+    pub swept: bool,
+    /// Rows of the table at the start, from statistics.
+    pub estimated_rows: i64,
+    /// Who made the last move.
+    pub actor: Option<String>,
+    /// The reason they gave.
+    pub reason: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Batches tried again.
+    pub retries: i64,
+    /// When it was created, seconds since 1970.
+    pub created_at: f64,
+    /// When it made its last move, seconds since 1970.
+    pub moved_at: f64,
+    /// When it ended, seconds since 1970.
+    pub ended_at: Option<f64>,
+    /// The server's clock when this was read, seconds since 1970.
+    pub read_at: f64,
+    /// Its runner, if one holds it.
+    pub held: Option<super::Held>,
+}
+
+/// A run to be.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its job's name.
+    pub job: String,
+    /// Of what the job does.
+    pub digest: String,
+    /// The whole job file.
+    pub job_text: String,
+    /// The table it walks, as the catalog names it.
+    pub table_name: String,
+    /// Server, table and columns.
+    pub place: String,
+    /// The frozen upper bound.
+    pub bound: Option<Key>,
+    /// Whether a sweep proves its end.
+    pub swept: bool,
+    /// Rows of the table, from statistics.
+    pub estimated_rows: i64,
+    /// The parts of the walk, ascending.
+    pub slices: Vec<KeyRange>,
+    /// Who asked for it.
+    pub actor: String,
+}
+
+impl Ledger {
+    /// The newest run of that job.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn newest_run(&mut self, job: &str) -> Result<Option<RunRecord>, Failure> {
+        let condition =
+            format!("where r.id = (select max(id) from {} where job = $1)", self.dialect.state_table("run"));
+        Ok(self.read_runs(&condition, &[job.into()], "find the job's run").await?.pop())
+    }
+
+    /// The run of that number.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run(&mut self, id: i64) -> Result<Option<RunRecord>, Failure> {
+        Ok(self.read_runs("where r.id = $1", &[id.into()], "read the run").await?.pop())
+    }
+
+    /// The newest run of every job, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn newest_runs(&mut self) -> Result<Vec<RunRecord>, Failure> {
+        let run = self.dialect.state_table("run");
+        let condition = format!("where r.id in (select max(id) from {run} group by job) order by r.id desc");
+        self.read_runs(&condition, &[], "list the runs").await
+    }
+
+    /// The run that is not over on that table, if there is one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_on_table(&mut self, table_name: &str) -> Result<Option<RunRecord>, Failure> {
+        let condition = "where r.table_name = $1 and r.state not in ('succeeded', 'failed', 'cancelled')";
+        Ok(self.read_runs(condition, &[table_name.into()], "look for another run on the table").await?.pop())
+    }
+
+    /// Records a run with its slices; its number.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has a run on the table that is not over.
+    pub async fn create_run(&mut self, new: &NewRun) -> Result<i64, Failure> {
+        self.begin().await?;
+        let created = self.insert_run(new).await;
+        self.end(created, "record the run").await
+    }
+
+    async fn insert_run(&mut self, new: &NewRun) -> Result<i64, Failure> {
+        let sql = format!(
+            "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor) \
+             values ($1, $2, $3, $4, $5, 'queued', $6, ($7 = 1), $8, $9) returning id",
+            self.dialect.state_table("run")
+        );
+        let bound = new.bound.as_ref().map(Key::to_stored);
+        let values: Vec<Value> = vec![
+            new.job.as_str().into(),
+            new.digest.as_str().into(),
+            new.job_text.as_str().into(),
+            new.table_name.as_str().into(),
+            new.place.as_str().into(),
+            bound.as_deref().into(),
+            i64::from(new.swept).into(),
+            new.estimated_rows.into(),
+            new.actor.as_str().into(),
+        ];
+        let id = self.insert_returning_id(&sql, &values).await?;
+        for (number, range) in (0..).zip(&new.slices) {
+            self.insert_slice(&NewSlice { run: id, pass: 0, number, range }).await?;
+        }
+        let event = NewEvent { to: Some(RunState::Queued), ..NewEvent::new(id, "created", &new.actor) };
+        self.insert_event(&event).await?;
+        Ok(id)
+    }
+
+    async fn read_runs(&mut self, condition: &str, values: &[Value], doing: &str) -> Result<Vec<RunRecord>, Failure> {
+        let sql = format!("{} {condition}", select_runs(self.dialect));
+        self.begin_reading().await?;
+        let rows = self.session.fetch(&sql, values).await;
+        let rows = self.end(rows, doing).await?;
+        rows.iter().map(read_run).collect()
+    }
+}
+
+fn select_runs(d: Dialect) -> String {
+    format!(
+        "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
+         r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
+         h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
+         h.eta_low_seconds, h.eta_high_seconds \
+         from {run} as r left join {heartbeat} as h on h.holder = r.holder",
+        created = d.seconds("r.created_at"),
+        moved = d.seconds("r.moved_at"),
+        ended = d.seconds("r.ended_at"),
+        now = d.seconds(d.now()),
+        since = d.seconds("h.since"),
+        expires = d.seconds("h.expires_at"),
+        run = d.state_table("run"),
+        heartbeat = d.state_table("heartbeat"),
+    )
+}
+
+fn read_run(row: &Row) -> Result<RunRecord, Failure> {
+    let word = row.text(6)?;
+    let read_at = row.real_or_null(17).unwrap_or_default();
+    Ok(RunRecord {
+        id: row.int(0)?,
+        job: row.text(1)?,
+        digest: row.text(2)?,
+        job_text: row.text(3)?,
+        table_name: row.text(4)?,
+        place: row.text(5)?,
+        state: RunState::from_word(&word).ok_or_else(|| Failure::fatal(format!("unknown run state `{word}`")))?,
+        bound: row.text_or_null(7).map(|text| super::slices::read_key(&text)).transpose()?,
+        swept: row.int(8)? == 1,
+        estimated_rows: row.int(9)?,
+        actor: row.text_or_null(10),
+        reason: row.text_or_null(11),
+        failure: row.text_or_null(12),
+        retries: row.int(13)?,
+        created_at: row.real_or_null(14).unwrap_or_default(),
+        moved_at: row.real_or_null(15).unwrap_or_default(),
+        ended_at: row.real_or_null(16),
+        read_at,
+        held: read_held(row, 18, read_at)?,
+    })
+}
+
+/// Reads a heartbeat's columns where a row has them from `first` on.
+pub(super) fn read_held(row: &Row, first: usize, read_at: f64) -> Result<Option<super::Held>, Failure> {
+    let Some(holder) = row.text_or_null(first) else { return Ok(None) };
+    let runner = Runner {
+        holder,
+        host: row.text(first + 1)?,
+        boot_id: row.text(first + 2)?,
+        pid: row.int(first + 3)?,
+        pid_started: row.int(first + 4)?,
+        actor: row.text(first + 5)?,
+    };
+    let since = row.real_or_null(first + 6).unwrap_or_default();
+    let expires_in = row.real_or_null(first + 7).unwrap_or_default() - read_at;
+    let eta = row.real_or_null(first + 8).zip(row.real_or_null(first + 9));
+    Ok(Some(super::Held { runner, since, expires_in, eta }))
+}

@@ -1,0 +1,143 @@
+//! What does the engine ask of a database, and what comes back? The only home of sqlx.
+//!
+//! Reading order: [`session`] (one connection, the narrow door), [`dialect`] (what is spelled differently),
+//! [`statement`] (the statements of a batch), [`ledger`] (the state tables), then an adapter: [`postgres`] or
+//! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`.
+
+mod address;
+mod dialect;
+mod failure;
+mod ledger;
+mod postgres;
+mod preparation;
+mod session;
+mod sqlite;
+mod statement;
+
+use crate::job::{Batch, Job};
+use crate::key::{Key, KeyRange};
+use crate::plan::{Facts, SampledBatch, Survey, Work};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use address::{Address, AddressError};
+pub use dialect::Dialect;
+pub use failure::{Class, Failure};
+pub use ledger::{
+    Beat, Held, Ledger, Move, Moved, NewRun, NotInstalled, RecordedEvent, RunRecord, SCHEMA_VERSION, SliceRecord, Taken,
+};
+pub use preparation::preparation;
+pub use sqlite::DemoTable;
+
+/// A database that can be reached. Holds no connection; every call that needs one opens it.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Which database it is.
+    fn dialect(&self) -> Dialect;
+
+    /// Where it is, fit for a screen: never a password.
+    fn address(&self) -> String;
+
+    /// What the catalog says about a job's table. Reads only.
+    async fn facts(&self, job: &Job) -> Result<Facts, Failure>;
+
+    /// Bounds, cuts into at most `slices` parts, statements and query plans. Reads only, by index look-ups and
+    /// statistics; never a scan.
+    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure>;
+
+    /// Runs one batch of at most `rows` rows after `after` and rolls it back.
+    async fn sample(
+        &self,
+        work: &Work,
+        after: Option<&Key>,
+        through: &Key,
+        batch: &Batch,
+    ) -> Result<SampledBatch, Failure>;
+
+    /// The state tables over a connection of their own.
+    async fn ledger(&self) -> Result<Ledger, Failure>;
+
+    /// A connection that runs batches of this work.
+    ///
+    /// A runner that is put to sleep inside a batch gives its locks back within half of `lease`: before another may
+    /// take the run over.
+    async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
+
+    /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
+    async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;
+}
+
+/// A database at that address.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn database(address: &Address) -> Result<Arc<dyn Database>, Failure> {
+    Ok(match address {
+        Address::Postgres(url) => Arc::new(postgres::Postgres::new(url)?),
+        Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path)),
+    })
+}
+
+/// Which slice a worker has, and the proof that it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SliceLease {
+    /// The run's number.
+    pub run: i64,
+    /// The pass.
+    pub pass: i64,
+    /// The slice's place in the pass.
+    pub number: i64,
+    /// The token it was taken with.
+    pub token: i64,
+    /// The runner that took it.
+    pub holder: String,
+}
+
+/// A transaction that has begun and knows its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBatch {
+    /// The slice's number of committed batches, read under the lock.
+    pub seq: i64,
+    /// The rows to change.
+    pub range: KeyRange,
+    /// Rows in the range where the look-up counted them; `None` for the last range of a slice.
+    pub rows: Option<u32>,
+}
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Rows changed.
+    pub rows: u64,
+    /// Rows of them that are in scope still.
+    pub still_in_scope: u64,
+}
+
+/// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, `commit`. After any
+/// error the caller rolls back and begins anew.
+#[async_trait]
+pub trait Lane: Send {
+    /// Begins the transaction, locks the slice where run, token and holder match, proves that it is still the same
+    /// server and table, and finds the end of a range of `rows` rows. `None`: the slice is not ours to walk now.
+    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure>;
+
+    /// Changes the rows of the range.
+    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure>;
+
+    /// Records the range as done, as the last statement. `false`: the slice is not ours any more; roll back.
+    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure>;
+
+    /// Commits. An error without an answer of the server is ambiguous: ask [`Lane::committed_seq`] of a new lane.
+    async fn commit(&mut self) -> Result<(), Failure>;
+
+    /// Rolls back, or gives the connection up.
+    async fn rollback(&mut self);
+
+    /// The slice's number of committed batches by a locking read: it waits for a commit that is still under way,
+    /// where a plain read would show the old number. `None`: the slice is not ours any more.
+    async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure>;
+
+    /// Whether the connection was given up.
+    fn is_closed(&self) -> bool;
+}

@@ -1,0 +1,83 @@
+//! PostgreSQL, 14 and later.
+//!
+//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
+//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
+
+mod catalog;
+mod connect;
+mod failure;
+mod lane;
+mod survey;
+
+use super::failure::Failure;
+use super::ledger::Ledger;
+use super::session::Session;
+use super::{Database, Dialect, Lane};
+use crate::job::{Batch, Job};
+use crate::key::Key;
+use crate::plan::{Facts, SampledBatch, Survey, Work};
+use async_trait::async_trait;
+use connect::Connector;
+use std::time::Duration;
+use url::Url;
+
+/// A PostgreSQL database.
+pub(super) struct Postgres {
+    connector: Connector,
+}
+
+impl Postgres {
+    pub(super) fn new(url: &Url) -> Result<Self, Failure> {
+        Ok(Self { connector: Connector::new(url)? })
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn address(&self) -> String {
+        self.connector.address()
+    }
+
+    async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
+        let mut session = self.connector.connect().await?;
+        catalog::facts(&mut session, job).await
+    }
+
+    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
+        let mut session = self.connector.connect().await?;
+        survey::survey(&mut session, work, rows, slices).await
+    }
+
+    async fn sample(
+        &self,
+        work: &Work,
+        after: Option<&Key>,
+        through: &Key,
+        batch: &Batch,
+    ) -> Result<SampledBatch, Failure> {
+        let mut session = self.connector.connect().await?;
+        let sampled = survey::sample(&mut session, work, after, through, batch).await;
+        session.rollback().await;
+        sampled
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Failure> {
+        Ok(Ledger::new(Box::new(self.connector.connect().await?), Dialect::Postgres))
+    }
+
+    async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
+        let session = self.connector.connect().await?;
+        Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
+    }
+
+    async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let last = survey::last_key_above(&mut session, work, bound).await;
+        session.rollback().await;
+        last.map_err(|failure| failure.while_doing(format!("look for rows above the bound of {}", work.table)))
+    }
+}

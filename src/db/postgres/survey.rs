@@ -1,0 +1,291 @@
+//! Where does a walk begin, end and part, and how would the server run its statements? Index look-ups, a sample of
+//! blocks and `explain`; never a scan, never a write (a sampled batch is rolled back).
+
+use super::connect::PostgresSession;
+use super::lane::{bound, key_values, settings};
+use crate::db::dialect::{Dialect, literal, quote};
+use crate::db::failure::Failure;
+use crate::db::ledger::read_key;
+use crate::db::session::{Row, Session, Value};
+use crate::db::statement::{BatchStatements, CountedBy};
+use crate::job::Batch;
+use crate::key::{Key, KeyRange};
+use crate::plan::{KeyColumn, QueryPlan, SampledBatch, Statements, Survey, Work};
+use std::time::{Duration, Instant};
+
+/// Blocks read to cut the key space: each slice's share is then right within a few per cent, for the cost of as many
+/// random reads as a slow disk does in a few seconds.
+const SAMPLED_BLOCKS: u64 = 512;
+
+/// A sampled batch is nobody's slice; it is given up when we fall asleep in it, like a runner's.
+const SAMPLE_LEASE: Duration = Duration::from_secs(10);
+
+/// Settings under which look-ups and texts are the same whoever asks.
+const SURVEYING: &str = "begin transaction isolation level repeatable read read only; \
+    set local statement_timeout = '30s'; set local lock_timeout = '2s'; set local datestyle = 'ISO, MDY'; \
+    set local timezone = 'UTC'; set local bytea_output = 'hex'; set local extra_float_digits = 1; \
+    set local row_security = off; set local plan_cache_mode = force_custom_plan";
+
+/// Look-ups by the index, whatever the statistics say.
+pub(super) const BY_INDEX: &str =
+    "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off";
+
+/// The planner's own choice again.
+pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set local enable_bitmapscan to default; \
+    set local enable_sort to default";
+
+/// Finds bounds, cuts and query plans, in one read-only snapshot.
+pub(super) async fn survey(
+    session: &mut PostgresSession,
+    work: &Work,
+    rows: u32,
+    slices: usize,
+) -> Result<Survey, Failure> {
+    session.script(SURVEYING).await?;
+    let surveyed = survey_in_transaction(session, work, rows, slices).await;
+    session.rollback().await;
+    surveyed.map_err(|failure| failure.while_doing(format!("look at {}", work.table)))
+}
+
+async fn survey_in_transaction(
+    session: &mut PostgresSession,
+    work: &Work,
+    rows: u32,
+    slices: usize,
+) -> Result<Survey, Failure> {
+    let statements = BatchStatements::new(Dialect::Postgres, work.clone());
+    let place = session.script(&format!("select {}", place_expression(work))).await?;
+    let mut survey = Survey {
+        place: first_text(&place).unwrap_or_default(),
+        cut_by: "a sample of the table's blocks",
+        statements: Statements {
+            boundary: statements.boundary(false, rows),
+            change: statements.change(false).into_iter().map(|s| s.sql).collect::<Vec<_>>().join(";\n"),
+        },
+        ..Survey::default()
+    };
+    session.script(BY_INDEX).await?;
+    survey.last = look_up(session, &last_key(work)).await?;
+    if let Some(last) = &survey.last {
+        let after = look_up(session, &first_key(work)).await?;
+        let range = KeyRange { after, through: last.clone() };
+        survey.boundary_plan = explain(session, &statements.boundary(false, rows), &range).await?;
+        let output = key_as_stored(&work.key);
+        let end = statements.boundary_where(&output, &statements.range_condition(false), rows);
+        let end = session.fetch(&end, &bound(&range)).await?;
+        let end = end.first().and_then(|row| row.text_or_null(0)).map(|text| read_key(&text)).transpose()?;
+        let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
+        session.script(BY_CHOICE).await?;
+        survey.cuts = cuts(session, work, slices).await?.into_iter().filter(|cut| cut != last).collect();
+        explain_change(session, &statements, &batch, &mut survey).await?;
+    }
+    Ok(survey)
+}
+
+/// The last key above `bound`. The caller ends the transaction.
+pub(super) async fn last_key_above(
+    session: &mut PostgresSession,
+    work: &Work,
+    bound: &Key,
+) -> Result<Option<Key>, Failure> {
+    session.script(&format!("{SURVEYING}; {BY_INDEX}")).await?;
+    let statements = BatchStatements::new(Dialect::Postgres, work.clone());
+    let sql = statements.last_above(&key_as_stored(&work.key));
+    let rows = session.fetch(&sql, &key_values(bound)).await?;
+    rows.first().and_then(|row| row.text_or_null(0)).map(|text| read_key(&text)).transpose()
+}
+
+/// What the server makes of the change; an error of the statement is a fact for the plan, not a failure of ours.
+async fn explain_change(
+    session: &mut PostgresSession,
+    statements: &BatchStatements,
+    batch: &KeyRange,
+    survey: &mut Survey,
+) -> Result<(), Failure> {
+    for change in statements.change(false) {
+        match explain(session, &change.sql, batch).await {
+            Ok(plan) => survey.change_plan = plan,
+            Err(failure) => {
+                let Failure { code: Some(code), message, .. } = failure else { return Err(failure) };
+                survey.statement_error = Some((code, message));
+                return Ok(());
+            }
+        }
+    }
+    if let Some(scope) = &statements.work().scope {
+        let table = Dialect::Postgres.table(&statements.work().table);
+        let sql = format!("explain (format json) select 1 from {table} as t where ({}\n)", scope.as_sql());
+        survey.estimated_scope = planned_rows(&session.fetch(&sql, &[]).await?);
+    }
+    Ok(())
+}
+
+/// Keys that part the table into about equal shares: the ends of `slices` tiles of a sample of blocks. A histogram
+/// knows one column and is as old as the last ANALYZE; the blocks know the whole key as it is.
+async fn cuts(session: &mut PostgresSession, work: &Work, slices: usize) -> Result<Vec<Key>, Failure> {
+    if slices < 2 {
+        return Ok(Vec::new());
+    }
+    let table = Dialect::Postgres.table(&work.table);
+    let pages = format!(
+        "select coalesce(sum(pg_relation_size(p.relid)), 0)::bigint / current_setting('block_size')::bigint \
+         from pg_partition_tree({0}::regclass) as p",
+        literal(&table)
+    );
+    let plain =
+        format!("select pg_relation_size({}::regclass) / current_setting('block_size')::bigint", literal(&table));
+    let mut pages = first_int(&session.script(&pages).await?);
+    if pages == 0 {
+        pages = first_int(&session.script(&plain).await?);
+    }
+    let percent = (100.0 * SAMPLED_BLOCKS as f64 / pages.max(1) as f64).min(100.0);
+    let key = key_columns(&work.key, "");
+    let descending = key_columns(&work.key, " desc");
+    let sql = format!(
+        "select stored from (select distinct on (part) part, stored from \
+         (select ntile({slices}) over (order by {key}) as part, {stored} as stored, {columns} \
+         from {table} as t tablesample system ({percent})) as sampled \
+         order by part, {descending_names}) as ends order by part",
+        stored = key_as_stored(&work.key),
+        columns = key,
+        descending_names = descending.replace("t.\"", "sampled.\""),
+    );
+    let mut cuts = Vec::new();
+    for row in session.script(&sql).await? {
+        let cut = read_key(&row.text(0)?)?;
+        if cuts.last() != Some(&cut) {
+            cuts.push(cut);
+        }
+    }
+    // The end of the last tile is the end of the table, as far as the sample knows; the bound says it better.
+    cuts.pop();
+    Ok(cuts)
+}
+
+/// Runs one batch and measures it. The caller rolls back.
+pub(super) async fn sample(
+    session: &mut PostgresSession,
+    work: &Work,
+    after: Option<&Key>,
+    through: &Key,
+    batch: &Batch,
+) -> Result<SampledBatch, Failure> {
+    let statements = BatchStatements::new(Dialect::Postgres, work.clone());
+    let mut range = KeyRange { after: after.cloned(), through: through.clone() };
+    let open_below = range.after.is_none();
+    let begun = Instant::now();
+    let before = session
+        .script(&format!("begin; {}; select pg_current_wal_insert_lsn()::text", settings(batch, SAMPLE_LEASE)))
+        .await?;
+    let condition = statements.range_condition(open_below);
+    let end = statements.boundary_where(&key_as_stored(&work.key), &condition, batch.rows);
+    let end = session.fetch(&end, &bound(&range)).await?;
+    if let Some(end) = end.first().and_then(|row| row.text_or_null(0)) {
+        range.through = read_key(&end)?;
+    }
+    let mut rows = 0;
+    for change in statements.change(open_below) {
+        rows = match change.counted_by {
+            CountedBy::Row => first_int(&session.fetch(&change.sql, &bound(&range)).await?),
+            CountedBy::Tag | CountedBy::Nothing => session.execute(&change.sql, &bound(&range)).await?,
+        };
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let wal = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint";
+    let before: Value = first_text(&before).as_deref().into();
+    let wal = session.fetch(wal, &[before]).await?;
+    Ok(SampledBatch { rows, seconds, wal_bytes: Some(first_int(&wal)) })
+}
+
+/// Names the server, the table and the columns the work depends on; compared in each batch, in its transaction. The
+/// batch's own look-up holds a lock on the table by then, so the name cannot come to mean another table.
+pub(super) fn place_expression(work: &Work) -> String {
+    let table = literal(&Dialect::Postgres.table(&work.table));
+    let names: Vec<_> = work.watched_columns().into_iter().map(|name| literal(name.as_str())).collect();
+    format!(
+        "(select system_identifier from pg_control_system())::text || ' ' || \
+         coalesce(to_regclass({table})::oid::text, 'no table') || ' ' || \
+         (select coalesce(md5(string_agg(a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || \
+         a.attcollation, ',' order by a.attnum)), 'no columns') from pg_catalog.pg_attribute as a \
+         where a.attrelid = to_regclass({table}) and not a.attisdropped and a.attname in ({names}))",
+        names = names.join(", ")
+    )
+}
+
+/// A row's key as the state tables keep it.
+pub(super) fn key_as_stored(key: &[KeyColumn]) -> String {
+    let parts: Vec<_> = key.iter().map(|column| format!("t.{}::text", quote(&column.name))).collect();
+    format!("json_build_array({})::text", parts.join(", "))
+}
+
+fn key_columns(key: &[KeyColumn], direction: &str) -> String {
+    let columns: Vec<_> = key.iter().map(|column| format!("t.{}{direction}", quote(&column.name))).collect();
+    columns.join(", ")
+}
+
+fn first_key(work: &Work) -> String {
+    end_key(work, "")
+}
+
+fn last_key(work: &Work) -> String {
+    end_key(work, " desc")
+}
+
+fn end_key(work: &Work, direction: &str) -> String {
+    let table = Dialect::Postgres.table(&work.table);
+    let (stored, order) = (key_as_stored(&work.key), key_columns(&work.key, direction));
+    format!("select {stored} from {table} as t order by {order} limit 1")
+}
+
+async fn look_up(session: &mut PostgresSession, sql: &str) -> Result<Option<Key>, Failure> {
+    let rows = session.fetch(sql, &[]).await?;
+    rows.first().and_then(|row| row.text_or_null(0)).map(|text| read_key(&text)).transpose()
+}
+
+async fn explain(session: &mut PostgresSession, sql: &str, range: &KeyRange) -> Result<QueryPlan, Failure> {
+    let rows = session.fetch(&format!("explain (format json) {sql}"), &bound(range)).await?;
+    let mut plan = QueryPlan { by_index: true, ..QueryPlan::default() };
+    if let Some(root) = plan_of(&rows) {
+        read_node(&root, 0, &mut plan);
+    }
+    Ok(plan)
+}
+
+fn plan_of(rows: &[Row]) -> Option<serde_json::Value> {
+    let text = first_text(rows)?;
+    let mut explained: serde_json::Value = serde_json::from_str(&text).ok()?;
+    Some(explained.get_mut(0)?.get_mut("Plan")?.take())
+}
+
+fn planned_rows(rows: &[Row]) -> Option<u64> {
+    plan_of(rows)?.get("Plan Rows")?.as_f64().map(|rows| rows as u64)
+}
+
+/// A line per node, as `explain` writes them; the walked table's alias tells its nodes from those of a user's
+/// subquery, and partitions carry it with a number.
+fn read_node(node: &serde_json::Value, depth: usize, plan: &mut QueryPlan) {
+    let text = |field: &str| node.get(field).and_then(serde_json::Value::as_str);
+    let kind = text("Node Type").unwrap_or("?");
+    let walked = text("Alias").is_some_and(|alias| alias == "t" || alias.starts_with("t_"));
+    if walked && kind == "Seq Scan" {
+        plan.by_index = false;
+    }
+    let index = text("Index Name").map(|name| format!(" using {name}")).unwrap_or_default();
+    let relation = text("Relation Name").map(|name| format!(" on {name}")).unwrap_or_default();
+    let rows = node.get("Plan Rows").and_then(serde_json::Value::as_f64).unwrap_or_default();
+    plan.lines.push(format!("{}{kind}{index}{relation} (rows={rows})", "  ".repeat(depth)));
+    if let Some(condition) = text("Index Cond") {
+        plan.lines.push(format!("{}  index condition: {condition}", "  ".repeat(depth)));
+    }
+    for child in node.get("Plans").and_then(serde_json::Value::as_array).into_iter().flatten() {
+        read_node(child, depth + 1, plan);
+    }
+}
+
+fn first_text(rows: &[Row]) -> Option<String> {
+    rows.first().and_then(|row| row.text_or_null(0))
+}
+
+fn first_int(rows: &[Row]) -> u64 {
+    rows.first().and_then(|row| row.int_or_null(0)).unwrap_or_default().unsigned_abs()
+}

@@ -1,0 +1,112 @@
+//! Which answer does an error of SQLite ask for? One pure table from the extended result code to a class; unknown is
+//! fatal.
+
+use crate::db::failure::{Class, Failure};
+
+/// A statement that is wrong by itself, and also a `rollback` that finds nothing to roll back.
+pub(super) const ERROR: &str = "1";
+
+/// A trigger's own `raise`.
+const CONSTRAINT_TRIGGER: i32 = 1811;
+
+/// The class of an extended result code. Its low byte is the primary code.
+pub(super) fn class_of(code: i32) -> Class {
+    match code {
+        // BUSY, and its forms RECOVERY, SNAPSHOT and TIMEOUT: another connection has the file, and it comes first.
+        5 | 261 | 517 | 773 => Class::Retry,
+        // LOCKED, and its form SHAREDCACHE: the same within one process.
+        6 | 262 => Class::Retry,
+        // PROTOCOL: too many began at once in WAL mode.
+        15 => Class::Retry,
+        // SCHEMA: the table changed under a prepared statement more often than it was prepared anew.
+        17 => Class::Retry,
+        // INTERRUPT: only the statement's own deadline interrupts.
+        9 => Class::Shrink,
+        // READONLY 8, IOERR 10, CORRUPT 11, FULL 13, CANTOPEN 14, TOOBIG 18, CONSTRAINT 19, MISMATCH 20, NOTADB 26 and
+        // the rest, in all their forms: nothing is better the second time.
+        _ => Class::Fatal,
+    }
+}
+
+/// A failure from an error of the driver.
+pub(super) fn from_sqlx(error: &sqlx::Error) -> Failure {
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            // A code that is no number has no class, and that is fatal.
+            let number = code.parse().unwrap_or_default();
+            Failure {
+                class: class_of(number),
+                code: Some(code.into_owned()),
+                message: message_of(number, database.message()),
+                doing: None,
+            }
+        }
+        // The thread that runs the connection is gone: what it did last is not known.
+        sqlx::Error::WorkerCrashed => closed(),
+        sqlx::Error::ColumnDecode { .. } => {
+            Failure::fatal("a text in the database is not UTF-8, so it cannot be carried as a key")
+        }
+        other => Failure::fatal(other.to_string()),
+    }
+}
+
+/// A call on a connection that was given up.
+pub(super) fn closed() -> Failure {
+    Failure::new(Class::Lost, "connection closed")
+}
+
+/// What may be shown. SQLite's own messages name the table and the column and never a value; a trigger's may.
+fn message_of(code: i32, message: &str) -> String {
+    match code {
+        CONSTRAINT_TRIGGER => "a trigger refused the change; its message may repeat a row's values".to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_class_and_unknown_is_fatal() {
+        let table = [
+            ("BUSY", 5, Class::Retry),
+            ("BUSY_RECOVERY", 261, Class::Retry),
+            ("BUSY_SNAPSHOT", 517, Class::Retry),
+            ("BUSY_TIMEOUT", 773, Class::Retry),
+            ("LOCKED", 6, Class::Retry),
+            ("LOCKED_SHAREDCACHE", 262, Class::Retry),
+            ("PROTOCOL", 15, Class::Retry),
+            ("SCHEMA", 17, Class::Retry),
+            ("INTERRUPT", 9, Class::Shrink),
+            ("OK", 0, Class::Fatal),
+            ("ERROR", 1, Class::Fatal),
+            ("NOMEM", 7, Class::Fatal),
+            ("READONLY", 8, Class::Fatal),
+            ("READONLY_DBMOVED", 1032, Class::Fatal),
+            ("IOERR", 10, Class::Fatal),
+            ("IOERR_FSYNC", 1034, Class::Fatal),
+            ("CORRUPT", 11, Class::Fatal),
+            ("FULL", 13, Class::Fatal),
+            ("CANTOPEN", 14, Class::Fatal),
+            ("TOOBIG", 18, Class::Fatal),
+            ("CONSTRAINT", 19, Class::Fatal),
+            ("CONSTRAINT_PRIMARYKEY", 1555, Class::Fatal),
+            ("CONSTRAINT_UNIQUE", 2067, Class::Fatal),
+            ("MISMATCH", 20, Class::Fatal),
+            ("NOTADB", 26, Class::Fatal),
+            ("unknown", 9999, Class::Fatal),
+            ("negative", -1, Class::Fatal),
+        ];
+        for (name, code, class) in table {
+            assert_eq!(class_of(code), class, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_triggers_message_is_not_repeated() {
+        assert!(!message_of(CONSTRAINT_TRIGGER, "anna@example.com is blocked").contains("anna"));
+        assert_eq!(message_of(2067, "UNIQUE constraint failed: users.email"), "UNIQUE constraint failed: users.email");
+    }
+}

@@ -1,0 +1,191 @@
+//! How does one batch run on SQLite? `begin immediate` makes it the only writer, so nothing it has read can change
+//! under it. Knows neither retries nor slices beyond the one it is given.
+
+use super::connect::{BEGIN_WRITING, SqliteSession};
+use super::{key_text, survey};
+use crate::db::dialect::Dialect;
+use crate::db::failure::Failure;
+use crate::db::session::Session;
+use crate::db::statement::{BatchStatements, CountedBy};
+use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
+use crate::job::Batch;
+use crate::key::{Key, KeyRange};
+use crate::plan::{Action, Work};
+use async_trait::async_trait;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// One worker's connection.
+pub(super) struct SqliteLane {
+    session: SqliteSession,
+    statements: BatchStatements,
+    place: String,
+    manners: Manners,
+}
+
+impl SqliteLane {
+    pub(super) fn new(mut session: SqliteSession, work: Work, place: &str, batch: &Batch) -> Self {
+        session.set_deadline(batch.statement_timeout);
+        Self {
+            session,
+            statements: BatchStatements::new(Dialect::Sqlite, work),
+            place: place.to_owned(),
+            manners: Manners::default(),
+        }
+    }
+
+    async fn open_as_writer(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+        let sql = format!(
+            "select s.seq, s.cursor_key, s.through_key, {place} from tidegate_slice as s \
+             where s.run_id = $1 and s.pass = $2 and s.slice = $3 and s.token = $4 and s.holder = $5 and not s.done \
+             and exists (select 1 from tidegate_run as r where r.id = s.run_id and r.holder = s.holder \
+             and r.state in ('running', 'sweeping'))",
+            place = survey::place_expression(self.statements.work()),
+        );
+        let values = [
+            lease.run.into(),
+            lease.pass.into(),
+            lease.number.into(),
+            lease.token.into(),
+            lease.holder.as_str().into(),
+        ];
+        let answer = self.session.fetch(&sql, &values).await?;
+        let Some(row) = answer.first() else { return Ok(None) };
+        if row.text(3)? != self.place {
+            return Err(Failure::fatal(
+                "the table or its columns are not those the run was planned on; \
+                 nothing was written. Look at what changed, then start over with `run --restart`",
+            ));
+        }
+        let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
+        let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
+        let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
+        let rows = end.is_some().then_some(rows);
+        let range = KeyRange { through: end.unwrap_or(left.through), ..left };
+        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows }))
+    }
+}
+
+#[async_trait]
+impl Lane for SqliteLane {
+    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+        self.manners.let_others_write().await;
+        self.session.script(BEGIN_WRITING).await?;
+        self.manners.begin();
+        let opened = self.open_as_writer(lease, rows).await;
+        if !matches!(opened, Ok(Some(_))) {
+            // Nobody else can write before this is over.
+            self.rollback().await;
+        }
+        opened
+    }
+
+    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
+        change(&mut self.session, &self.statements, range).await
+    }
+
+    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure> {
+        ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await
+    }
+
+    async fn commit(&mut self) -> Result<(), Failure> {
+        self.session.script("commit").await?;
+        self.manners.end();
+        Ok(())
+    }
+
+    async fn rollback(&mut self) {
+        self.session.rollback().await;
+        self.manners.end();
+    }
+
+    async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure> {
+        self.session.script(BEGIN_WRITING).await?;
+        let seq = ledger::locked_seq(&mut self.session, Dialect::Sqlite, lease).await;
+        self.session.rollback().await;
+        seq
+    }
+
+    fn is_closed(&self) -> bool {
+        self.session.is_closed()
+    }
+}
+
+/// The key `rows` rows into the range. `None`: fewer are left.
+pub(super) async fn range_end(
+    session: &mut SqliteSession,
+    statements: &BatchStatements,
+    range: &KeyRange,
+    rows: u32,
+) -> Result<Option<Key>, Failure> {
+    let sql = statements.boundary(range.after.is_none(), rows);
+    session.fetch(&sql, &key_text::bound(range)?).await?.first().map(key_text::key_of).transpose()
+}
+
+/// Changes the rows of the range, and counts those that are in scope still.
+pub(super) async fn change(
+    session: &mut SqliteSession,
+    statements: &BatchStatements,
+    range: &KeyRange,
+) -> Result<Applied, Failure> {
+    let values = key_text::bound(range)?;
+    let open_below = range.after.is_none();
+    let mut applied = Applied::default();
+    for statement in statements.change(open_below) {
+        let rows = session.execute(&statement.sql, &values).await?;
+        match statement.counted_by {
+            CountedBy::Tag => applied.rows = rows,
+            CountedBy::Nothing => {}
+            CountedBy::Row => return Err(Failure::fatal("SQLite counts a change by its tag")),
+        }
+    }
+    let Work { action, scope, .. } = statements.work();
+    if applied.rows > 0 && scope.is_some() && matches!(action, Action::Set(_)) {
+        // Every row of the range that was in scope was changed, and nobody else can write: what is in scope now is what
+        // the change left there.
+        let counted = session.fetch(&statements.count_in_scope(open_below), &values).await?;
+        applied.still_in_scope = counted.first().map(|row| row.int(0)).transpose()?.unwrap_or_default().unsigned_abs();
+    }
+    Ok(applied)
+}
+
+/// How long others have not had a chance to write. SQLite keeps no queue of writers: one who waits looks again now and
+/// then, and batch after batch would leave it next to no moment to find the file free.
+#[derive(Default)]
+struct Manners {
+    begun: Option<Instant>,
+    since_short_rest: Duration,
+    since_long_rest: Duration,
+}
+
+/// Writing after which the file is left free for a moment: long enough for whoever looks often, as all waits of ours do
+/// and all others do at first. It costs a tenth of the time.
+const BETWEEN_SHORT_RESTS: Duration = Duration::from_millis(50);
+const SHORT_REST: Duration = Duration::from_millis(5);
+
+/// Writing after which nobody who waits may be left out. SQLite's own wait looks every 100 ms at the longest, so it finds
+/// the file free well within the five seconds that most programs give it. It costs another tenth.
+const BETWEEN_LONG_RESTS: Duration = Duration::from_secs(1);
+const LONG_REST: Duration = Duration::from_millis(105);
+
+impl Manners {
+    async fn let_others_write(&mut self) {
+        if self.since_long_rest >= BETWEEN_LONG_RESTS {
+            *self = Self::default();
+            sleep(LONG_REST).await;
+        } else if self.since_short_rest >= BETWEEN_SHORT_RESTS {
+            self.since_short_rest = Duration::ZERO;
+            sleep(SHORT_REST).await;
+        }
+    }
+
+    fn begin(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    fn end(&mut self) {
+        let written = self.begun.take().map(|begun| begun.elapsed()).unwrap_or_default();
+        self.since_short_rest += written;
+        self.since_long_rest += written;
+    }
+}

@@ -1,0 +1,89 @@
+//! SQLite, as bundled with the driver.
+//!
+//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
+//! table), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
+//! Apart from them: [`demo`] (the table of `tidegate demo`).
+
+mod catalog;
+mod connect;
+mod demo;
+mod failure;
+mod key_text;
+mod lane;
+mod survey;
+
+use super::failure::Failure;
+use super::ledger::Ledger;
+use super::session::Session;
+use super::{Database, Dialect, Lane};
+use crate::job::{Batch, Job};
+use crate::key::Key;
+use crate::plan::{Facts, SampledBatch, Survey, Work};
+use async_trait::async_trait;
+use connect::{Connector, LOCK_TIMEOUT};
+use std::path::Path;
+use std::time::Duration;
+
+pub use demo::DemoTable;
+
+/// A SQLite file.
+pub(super) struct Sqlite {
+    connector: Connector,
+}
+
+impl Sqlite {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { connector: Connector::new(path) }
+    }
+}
+
+#[async_trait]
+impl Database for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn address(&self) -> String {
+        self.connector.address()
+    }
+
+    async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
+        let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
+        catalog::facts(&mut session, job).await
+    }
+
+    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
+        let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
+        survey::survey(&mut session, work, rows, slices).await
+    }
+
+    async fn sample(
+        &self,
+        work: &Work,
+        after: Option<&Key>,
+        through: &Key,
+        batch: &Batch,
+    ) -> Result<SampledBatch, Failure> {
+        let mut session = self.connector.connect(batch.lock_timeout).await?;
+        let sampled = survey::sample(&mut session, work, after, through, batch).await;
+        session.rollback().await;
+        sampled
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Failure> {
+        Ok(Ledger::new(Box::new(self.connector.connect(LOCK_TIMEOUT).await?), Dialect::Sqlite))
+    }
+
+    /// The lease says nothing here: nobody can take the locks of a process that sleeps, nor begin before it wakes.
+    async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
+        let session = self.connector.connect(batch.lock_timeout).await?;
+        Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
+    }
+
+    async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {
+        let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
+        let last = survey::last_key_above(&mut session, work, bound).await;
+        session.rollback().await;
+        last.map_err(|failure| failure.while_doing(format!("look for rows above the bound of {}", work.table)))
+    }
+}

@@ -1,0 +1,250 @@
+//! Which statements make a batch? Text and order of the statements that every database shares; `dialect` spells the
+//! differences. Knows no connection.
+//!
+//! The walked table is always aliased `t` and its key columns are always qualified: an output column of the same name
+//! would capture an unqualified `order by`, and sort numbers as text.
+
+use super::dialect::{Dialect, quote};
+use super::session::Value;
+use crate::job::{Expression, Ident, TableName};
+use crate::plan::{Action, Archive, Conflict, KeyColumn, Work};
+
+/// One statement of a change, and how its answer is read.
+#[derive(Clone, Debug)]
+pub struct ChangeStatement {
+    /// Its text; the range's keys are bound, `after` first where the range has one.
+    pub sql: String,
+    /// How many rows it changed.
+    pub counted_by: CountedBy,
+}
+
+/// Where the number of changed rows stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedBy {
+    /// In the command's tag.
+    Tag,
+    /// In its one row: rows changed, rows of them that are still in scope.
+    Row,
+    /// Nowhere; another statement of the change is counted.
+    Nothing,
+}
+
+/// The statements of one [`Work`].
+#[derive(Clone, Debug)]
+pub struct BatchStatements {
+    dialect: Dialect,
+    work: Work,
+}
+
+impl BatchStatements {
+    /// The statements of this work in that dialect.
+    pub fn new(dialect: Dialect, work: Work) -> Self {
+        Self { dialect, work }
+    }
+
+    /// The work they do.
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Finds the key `rows` rows after a bound key, not above another: `after` (where the range has one), then
+    /// `through`, are bound. No answer means that fewer rows are left, never that none are.
+    pub fn boundary(&self, open_below: bool, rows: u32) -> String {
+        let condition = self.range_condition(open_below);
+        self.boundary_where(&self.key_columns(), &condition, rows)
+    }
+
+    /// The same look-up with a condition of the caller's and an output of its own.
+    pub fn boundary_where(&self, output: &str, condition: &str, rows: u32) -> String {
+        let table = self.dialect.table(&self.work.table);
+        let order = self.key_columns();
+        let skip = rows.saturating_sub(1);
+        format!("select {output} from {table} as t where {condition} order by {order} limit 1 offset {skip}")
+    }
+
+    /// Finds the last key above a bound one.
+    pub fn last_above(&self, output: &str) -> String {
+        let table = self.dialect.table(&self.work.table);
+        let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
+        let descending: Vec<_> = self.work.key.iter().map(|column| format!("{} desc", qualified(column))).collect();
+        let order = descending.join(", ");
+        let bound = in_row(&self.parameters(1));
+        format!("select {output} from {table} as t where {key} > {bound} order by {order} limit 1")
+    }
+
+    /// The statements that change the rows of a range, in order.
+    pub fn change(&self, open_below: bool) -> Vec<ChangeStatement> {
+        let rows = self.rows_of(open_below);
+        match &self.work.action {
+            Action::Set(columns) => self.set(columns, &rows),
+            Action::Copy { into, columns, conflict } => vec![self.copy(into, columns, conflict, &rows)],
+            Action::Delete { archive: None } => {
+                let table = self.dialect.table(&self.work.table);
+                vec![tagged(format!("delete from {table} as t where {rows}"))]
+            }
+            Action::Delete { archive: Some(archive) } => self.archive(archive, &rows),
+        }
+    }
+
+    /// Counts the rows of a range that are in scope.
+    pub fn count_in_scope(&self, open_below: bool) -> String {
+        let table = self.dialect.table(&self.work.table);
+        format!("select count(*) from {table} as t where {}", self.rows_of(open_below))
+    }
+
+    /// The key columns, qualified, as they stand in `order by`.
+    pub fn key_columns(&self) -> String {
+        let columns: Vec<_> = self.work.key.iter().map(qualified).collect();
+        columns.join(", ")
+    }
+
+    /// `t.key > left and t.key <= right` with the caller's own words for both sides; row comparison for composites,
+    /// which is an index condition where the spelled-out `or` form is a filter.
+    pub fn between(&self, after: Option<&[String]>, through: &[String]) -> String {
+        let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
+        let above = after.map(|after| format!("{key} > {} and ", in_row(after))).unwrap_or_default();
+        format!("{above}{key} <= {}", in_row(through))
+    }
+
+    /// The values that [`BatchStatements::boundary`] and [`BatchStatements::change`] bind, from keys that the caller
+    /// has turned into values.
+    pub fn bound(after: Option<Vec<Value>>, through: Vec<Value>) -> Vec<Value> {
+        let mut values = after.unwrap_or_default();
+        values.extend(through);
+        values
+    }
+
+    /// The rows of a range, its keys bound: `after` (where the range has one), then `through`.
+    pub fn range_condition(&self, open_below: bool) -> String {
+        let after = (!open_below).then(|| self.parameters(1));
+        let through = self.parameters(if open_below { 1 } else { 1 + self.work.key.len() });
+        self.between(after.as_deref(), &through)
+    }
+
+    fn parameters(&self, first: usize) -> Vec<String> {
+        let key = self.work.key.iter().enumerate();
+        key.map(|(i, column)| self.dialect.key_parameter(first + i, column)).collect()
+    }
+
+    fn rows_of(&self, open_below: bool) -> String {
+        let range = self.range_condition(open_below);
+        match &self.work.scope {
+            Some(scope) => format!("{range} and {}{}", self.dialect.no_index(), enclosed(scope)),
+            None => range,
+        }
+    }
+
+    fn set(&self, columns: &[(Ident, Expression)], rows: &str) -> Vec<ChangeStatement> {
+        let table = self.dialect.table(&self.work.table);
+        let assigned: Vec<_> =
+            columns.iter().map(|(name, value)| format!("{} = {}", quote(name), enclosed(value))).collect();
+        let update = format!("update {table} as t set {} where {rows}", assigned.join(", "));
+        let sql = match (&self.work.scope, self.dialect) {
+            // The new row is asked whether it is still in scope: only then can a sweep tell a row that was never
+            // changed from one that the change leaves as it was.
+            (Some(scope), Dialect::Postgres) => {
+                let again = enclosed(scope);
+                return vec![ChangeStatement {
+                    sql: format!(
+                        "with changed as ({update} returning {again} is true as again) \
+                         select count(*), count(*) filter (where again) from changed"
+                    ),
+                    counted_by: CountedBy::Row,
+                }];
+            }
+            _ => update,
+        };
+        vec![tagged(sql)]
+    }
+
+    fn copy(
+        &self,
+        into: &TableName,
+        columns: &[(Ident, Expression)],
+        conflict: &Conflict,
+        rows: &str,
+    ) -> ChangeStatement {
+        let source = self.dialect.table(&self.work.table);
+        let target = self.dialect.table(into);
+        let names = list(columns.iter().map(|(name, _)| name));
+        let values: Vec<_> = columns.iter().map(|(_, value)| enclosed(value)).collect();
+        // Without the lock a row deleted meanwhile would come back to life in the target.
+        let lock = match self.dialect {
+            Dialect::Postgres => " for share of t",
+            Dialect::Sqlite => "",
+        };
+        let on_conflict = on_conflict(columns, conflict);
+        let values = values.join(", ");
+        tagged(format!(
+            "insert into {target} ({names}) select {values} from {source} as t where {rows}{lock}{on_conflict}"
+        ))
+    }
+
+    fn archive(&self, archive: &Archive, rows: &str) -> Vec<ChangeStatement> {
+        let table = self.dialect.table(&self.work.table);
+        let into = self.dialect.table(&archive.into);
+        let columns = list(archive.columns.iter());
+        let from_t: Vec<_> = archive.columns.iter().map(|name| format!("t.{}", quote(name))).collect();
+        let from_t = from_t.join(", ");
+        match self.dialect {
+            Dialect::Postgres => vec![ChangeStatement {
+                sql: format!(
+                    "with gone as (delete from {table} as t where {rows} returning {from_t}), \
+                     kept as (insert into {into} ({columns}) select {columns} from gone returning 1) \
+                     select count(*), 0::bigint from kept"
+                ),
+                counted_by: CountedBy::Row,
+            }],
+            // The transaction is the only writer, so both statements see the same rows.
+            Dialect::Sqlite => vec![
+                ChangeStatement {
+                    sql: format!("insert into {into} ({columns}) select {from_t} from {table} as t where {rows}"),
+                    counted_by: CountedBy::Nothing,
+                },
+                tagged(format!("delete from {table} as t where {rows}")),
+            ],
+        }
+    }
+}
+
+fn tagged(sql: String) -> ChangeStatement {
+    ChangeStatement { sql, counted_by: CountedBy::Tag }
+}
+
+fn on_conflict(columns: &[(Ident, Expression)], conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::Error => String::new(),
+        Conflict::Skip(key) => format!(" on conflict ({}) do nothing", list(key.iter())),
+        Conflict::Update(key) => {
+            let updated: Vec<_> = columns
+                .iter()
+                .filter(|(name, _)| !key.contains(name))
+                .map(|(name, _)| format!("{0} = excluded.{0}", quote(name)))
+                .collect();
+            match updated.is_empty() {
+                true => format!(" on conflict ({}) do nothing", list(key.iter())),
+                false => format!(" on conflict ({}) do update set {}", list(key.iter()), updated.join(", ")),
+            }
+        }
+    }
+}
+
+/// The user's own words in parentheses. The line break ends a comment at their end.
+fn enclosed(expression: &Expression) -> String {
+    format!("({}\n)", expression.as_sql())
+}
+
+fn qualified(column: &KeyColumn) -> String {
+    format!("t.{}", quote(&column.name))
+}
+
+fn in_row(parts: &[String]) -> String {
+    match parts {
+        [one] => one.clone(),
+        many => format!("({})", many.join(", ")),
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a Ident>) -> String {
+    names.map(quote).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,179 @@
+//! May this job run now, and is it a new run or an old one that goes on? Finds or creates the run's record and takes
+//! its lease.
+
+use super::{Options, Outcome, planning};
+use crate::db::{Database, Failure, Held, Ledger, NewRun, NotInstalled, RunRecord, Taken};
+use crate::job::{self, Difference, Job};
+use crate::plan::{Plan, Work, resolve};
+use crate::run::RunState;
+use crate::runner::Runner;
+use std::time::Duration;
+
+/// How often the lease of another runner is looked at while it is not known whether it lives.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A run that this process holds.
+pub(super) struct Admitted {
+    pub(super) record: RunRecord,
+    pub(super) work: Work,
+    pub(super) workers: u32,
+    pub(super) resumed: bool,
+}
+
+/// What comes of asking to run.
+pub(super) enum Admission {
+    Admitted(Box<Admitted>),
+    Not(Outcome),
+}
+
+/// Finds the job's run, or plans and records one, and takes it.
+pub(super) async fn admit(
+    database: &dyn Database,
+    ledger: &mut Ledger,
+    job: &Job,
+    runner: &Runner,
+    options: &Options,
+) -> Result<Admission, Failure> {
+    if let Err(NotInstalled::Newer(_) | NotInstalled::Missing) = ledger.check_installed().await? {
+        ledger.install().await?;
+    }
+    let newest = ledger.newest_run(&job.name).await?;
+    let (run, resumed) = match decide(newest, job, options) {
+        Decision::Answer(outcome) => return Ok(Admission::Not(outcome)),
+        Decision::GoOn(run) => (run, true),
+        Decision::Begin => match begin(database, ledger, job, runner).await? {
+            Ok(run) => (run, false),
+            Err(outcome) => return Ok(Admission::Not(outcome)),
+        },
+    };
+    if let Some(outcome) = take(ledger, run, runner, options.lease).await? {
+        return Ok(Admission::Not(outcome));
+    }
+    super::kill_point("lease-taken");
+    let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
+    // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
+    // depends on is pinned by its place, which every batch compares.
+    let facts = database.facts(job).await?;
+    let resolved = match resolve(job, &facts) {
+        Ok(resolved) => resolved,
+        Err(refusals) => {
+            ledger.release(run, runner, Some("the job cannot run on the table as it is now")).await?;
+            return Ok(Admission::Not(Outcome::Refused(refusals)));
+        }
+    };
+    Ok(Admission::Admitted(Box::new(Admitted { record, work: resolved.work, workers: resolved.workers, resumed })))
+}
+
+enum Decision {
+    Answer(Outcome),
+    GoOn(i64),
+    Begin,
+}
+
+/// What a newest run of the job means for this one. Pure.
+fn decide(newest: Option<RunRecord>, job: &Job, options: &Options) -> Decision {
+    let Some(record) = newest else { return Decision::Begin };
+    let may_restart = record.state.is_over() || record.state == RunState::Failed;
+    if options.restart && may_restart {
+        return Decision::Begin;
+    }
+    let changes = changes(&record, job);
+    if !changes.is_empty() {
+        return Decision::Answer(Outcome::JobChanged { record: Box::new(record), changes });
+    }
+    match record.state {
+        RunState::Succeeded => Decision::Answer(Outcome::AlreadySucceeded(Box::new(record))),
+        RunState::Cancelled => Decision::Answer(Outcome::Cancelled(Box::new(record))),
+        RunState::Paused if !options.restart => Decision::Answer(Outcome::Paused(Box::new(record))),
+        _ if options.restart => Decision::Answer(Outcome::NotOver(Box::new(record))),
+        _ => Decision::GoOn(record.id),
+    }
+}
+
+/// What the job does that the recorded one does not. The digest decides; the words explain.
+fn changes(record: &RunRecord, job: &Job) -> Vec<Difference> {
+    let now = job.pinned();
+    if now.digest() == record.digest {
+        return Vec::new();
+    }
+    match job::parse(&record.job_text) {
+        Ok((was, _)) => was.pinned().differences(&now),
+        // An older tidegate accepted a text that this one does not.
+        Err(_) => vec![Difference::unreadable()],
+    }
+}
+
+async fn begin(
+    database: &dyn Database,
+    ledger: &mut Ledger,
+    job: &Job,
+    runner: &Runner,
+) -> Result<Result<i64, Outcome>, Failure> {
+    let plan = match planning::plan(database, job).await? {
+        Ok(plan) if plan.refusals.is_empty() => plan,
+        Ok(plan) => return Ok(Err(Outcome::Refused(plan.refusals))),
+        Err(refusals) => return Ok(Err(Outcome::Refused(refusals))),
+    };
+    if let Some(other) = ledger.run_on_table(&plan.table.full_name).await? {
+        return Ok(Err(Outcome::TableBusy(Box::new(other))));
+    }
+    match ledger.create_run(&new_run(&plan, runner)).await {
+        Ok(run) => Ok(Ok(run)),
+        // Two began at once; the index that keeps tables apart let one through.
+        Err(failure) => match ledger.run_on_table(&plan.table.full_name).await? {
+            Some(other) if other.job == job.name => Ok(Ok(other.id)),
+            Some(other) => Ok(Err(Outcome::TableBusy(Box::new(other)))),
+            None => Err(failure),
+        },
+    }
+}
+
+fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
+    NewRun {
+        job: plan.job.name.clone(),
+        digest: plan.job.pinned().digest(),
+        job_text: plan.job.text.clone(),
+        table_name: plan.table.full_name.clone(),
+        place: plan.survey.place.clone(),
+        bound: plan.bound().cloned(),
+        swept: plan.work.is_swept(),
+        estimated_rows: i64::try_from(plan.table.estimated_rows).unwrap_or(i64::MAX),
+        slices: plan.slices.clone(),
+        actor: runner.actor.clone(),
+    }
+}
+
+/// Takes the run, or learns who has it. A holder that this machine can see is believed or overruled at once; of any
+/// other, one renewal of the lease shows that it lives, and its end that it does not.
+async fn take(ledger: &mut Ledger, run: i64, runner: &Runner, lease: Duration) -> Result<Option<Outcome>, Failure> {
+    let mut seen: Option<Held> = None;
+    loop {
+        let held = match ledger.take_run(run, runner, lease).await {
+            Ok(Taken::Yes(_)) => return Ok(None),
+            Ok(Taken::HeldBy(held)) => held,
+            Ok(Taken::NotNow(state)) => return not_now(ledger, run, state).await.map(Some),
+            // The last holder's batch is still in hand at the server.
+            Err(failure) if failure.class == crate::db::Class::Retry => continue,
+            Err(failure) => return Err(failure),
+        };
+        let renewed = seen
+            .as_ref()
+            .is_some_and(|seen| seen.runner.holder == held.runner.holder && held.expires_in > seen.expires_in);
+        if held.runner.is_seen_alive() || renewed {
+            let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
+            return Ok(Some(Outcome::HeldBy { record: Box::new(record), held: Box::new(held) }));
+        }
+        seen = Some(held);
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn not_now(ledger: &mut Ledger, run: i64, state: RunState) -> Result<Outcome, Failure> {
+    let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
+    let record = Box::new(record);
+    Ok(match state {
+        RunState::Cancelled => Outcome::Cancelled(record),
+        RunState::Succeeded => Outcome::AlreadySucceeded(record),
+        _ => Outcome::Paused(record),
+    })
+}

@@ -1,0 +1,89 @@
+//! What do the workers of one pass share? The slices that are left, the gate, the connections' settings, and where
+//! they tell what they did.
+
+use super::batch::Committed;
+use super::tally::Tally;
+use super::watch::WatchRequests;
+use crate::db::{Database, Failure, Lane, SliceLease, SliceRecord};
+use crate::event::Event;
+use crate::job::Batch;
+use crate::pace::{Gate, Sizing};
+use crate::plan::Work;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What a run's workers share.
+pub(super) struct Crew {
+    pub(super) database: Arc<dyn Database>,
+    pub(super) work: Work,
+    pub(super) place: String,
+    pub(super) batch: Batch,
+    pub(super) run: i64,
+    pub(super) holder: String,
+    pub(super) lease: Duration,
+    pub(super) gate: Gate,
+    pub(super) watch: WatchRequests,
+    pub(super) tally: Tally,
+    pub(super) retries: AtomicU64,
+    pub(super) slices: Mutex<VecDeque<SliceRecord>>,
+    pub(super) events: UnboundedSender<Event>,
+}
+
+impl Crew {
+    /// The slices of the pass that begins.
+    pub(super) fn lay_out(&self, slices: impl Iterator<Item = SliceRecord>) {
+        *self.slices.lock().unwrap_or_else(PoisonError::into_inner) = slices.collect();
+    }
+
+    /// The next slice that no worker has.
+    pub(super) fn next_slice(&self) -> Option<SliceRecord> {
+        self.slices.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// The proof that a slice may be walked.
+    pub(super) fn slice_lease(&self, slice: &SliceRecord) -> SliceLease {
+        SliceLease {
+            run: self.run,
+            pass: slice.pass,
+            number: slice.number,
+            token: slice.token,
+            holder: self.holder.clone(),
+        }
+    }
+
+    /// How large the slice's batches are.
+    pub(super) fn sizing(&self, slice: &SliceRecord) -> Sizing {
+        match slice.pass {
+            0 => Sizing::of_walk(&self.batch),
+            _ => Sizing::of_sweep(&self.batch),
+        }
+    }
+
+    /// A connection for batches.
+    pub(super) async fn connect(&self) -> Result<Box<dyn Lane>, Failure> {
+        self.database.lane(&self.work, &self.place, &self.batch, self.lease).await
+    }
+
+    /// Tells of a committed batch.
+    pub(super) fn batch_committed(&self, slice: &SliceRecord, committed: &Committed, done: bool) {
+        let rows = committed.applied.rows;
+        let scanned = committed.batch.rows.map_or(rows, u64::from);
+        let progress = self.tally.add(slice.pass, slice.number, rows, scanned, done);
+        let range = committed.batch.range.clone();
+        self.send(Event::BatchCommitted { range, rows, took: committed.took, progress });
+    }
+
+    /// Tells of a batch that will be tried again.
+    pub(super) fn batch_retried(&self, failure: &Failure, delay: Duration) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.send(Event::BatchRetried { failure: failure.to_string(), delay });
+    }
+
+    /// Tells what happened. That nobody listens is no reason to stop.
+    pub(super) fn send(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+}

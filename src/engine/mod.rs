@@ -1,0 +1,126 @@
+//! How does a job become a finished run? Routes: what comes next is decided by [`step`], by [`crate::run`] and by the
+//! state tables; here it is only done.
+//!
+//! Reading order: [`run`] → `admission` (may it run?) → `passes` (one after the other) → `worker` → `batch`, with
+//! `watch` beside them (lease, pause, cancel) and `step` deciding what comes next.
+
+mod admission;
+mod backoff;
+mod batch;
+mod control;
+mod crew;
+mod passes;
+mod planning;
+mod settle;
+mod step;
+mod tally;
+mod watch;
+mod worker;
+
+use crate::db::{Database, Failure, Held, RunRecord};
+use crate::event::{Event, Progress};
+use crate::job::{Difference, Job};
+use crate::plan::Refusal;
+use crate::runner::Runner;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
+
+pub use planning::{plan, sample};
+pub use step::{Proof, Step, next_step};
+pub use tally::Tally;
+
+/// How long a runner that is not heard of is taken for alive.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(10);
+
+/// How a run is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long this runner is taken for alive when it is not heard of.
+    pub lease: Duration,
+    /// Begin a new run although the job has one that ended.
+    pub restart: bool,
+}
+
+/// How a run ended, or why it did not begin.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Done and proven.
+    Succeeded(Summary, Proof),
+    /// It was done before; nothing was touched.
+    AlreadySucceeded(Box<RunRecord>),
+    /// Stopped before the end by a signal; the same command goes on.
+    Stopped(Summary),
+    /// Paused by an operator; `resume` lets it go on.
+    Paused(Box<RunRecord>),
+    /// Cancelled by an operator.
+    Cancelled(Box<RunRecord>),
+    /// Another runner took it over while this one was not heard of.
+    LeaseLost(Summary),
+    /// Another runner has it.
+    HeldBy {
+        /// The run.
+        record: Box<RunRecord>,
+        /// Who has it, since when.
+        held: Box<Held>,
+    },
+    /// Another job's run on the same table is not over.
+    TableBusy(Box<RunRecord>),
+    /// `--restart` of a run that is not over.
+    NotOver(Box<RunRecord>),
+    /// The job file does something else than the run that it would go on with.
+    JobChanged {
+        /// The run of the old text.
+        record: Box<RunRecord>,
+        /// What changed.
+        changes: Vec<Difference>,
+    },
+    /// The job may not run on this table.
+    Refused(Vec<Refusal>),
+    /// An error that trying again cannot mend, or an end that could not be proven.
+    Failed(Summary, String),
+}
+
+/// What a runner did.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// The run's number.
+    pub run: i64,
+    /// The whole run's progress.
+    pub progress: Progress,
+    /// Rows that this runner changed.
+    pub rows: u64,
+    /// Batches that this runner tried again.
+    pub retries: u64,
+    /// This runner's time.
+    pub took: Duration,
+}
+
+/// Runs a job to its end, or until `stop` turns true, the run is cancelled or cannot go on.
+///
+/// # Errors
+/// When the database cannot be reached at the start, or its state tables cannot be used.
+pub async fn run(
+    database: Arc<dyn Database>,
+    job: &Job,
+    options: &Options,
+    stop: watch_channel::Receiver<bool>,
+    events: UnboundedSender<Event>,
+) -> Result<Outcome, Failure> {
+    let runner = Runner::this_process();
+    let mut ledger = database.ledger().await?;
+    match admission::admit(database.as_ref(), &mut ledger, job, &runner, options).await? {
+        admission::Admission::Not(outcome) => Ok(outcome),
+        admission::Admission::Admitted(admitted) => {
+            passes::Passes::new(database, ledger, job, *admitted, runner, options.lease, events).await?.run(stop).await
+        }
+    }
+}
+
+/// Kills this process where a test asks for it by name. Compiled to nothing without the feature `failpoints`.
+fn kill_point(name: &str) {
+    let _ = name;
+    fail::fail_point!(name, |_| {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    });
+}

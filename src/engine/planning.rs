@@ -1,0 +1,40 @@
+//! How does a job become a plan? Asks the database what the plan needs to know, and hands it over; decides nothing.
+
+use crate::db::{Database, Failure};
+use crate::job::{Batch, Job};
+use crate::key::KeyRange;
+use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count};
+
+/// Plans a job on a database. Reads only.
+///
+/// A plan may hold refusals too: those that only show once its statements meet the database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec<Refusal>>, Failure> {
+    let facts = database.facts(job).await?;
+    let resolved = match resolve(job, &facts) {
+        Ok(resolved) => resolved,
+        Err(refusals) => return Ok(Err(refusals)),
+    };
+    let table = facts.table.unwrap_or_default();
+    let slices = slice_count(table.estimated_rows, job.batch.rows, resolved.workers);
+    let survey = database.survey(&resolved.work, job.batch.rows, slices).await?;
+    Ok(Ok(Plan::new(job.clone(), resolved, table, survey)))
+}
+
+/// Runs `count` batches spread over the walk, one in each of as many slices, and rolls each back.
+///
+/// # Errors
+/// When a batch fails.
+pub async fn sample(database: &dyn Database, plan: &Plan, count: usize) -> Result<Vec<SampledBatch>, Failure> {
+    let slices = &plan.slices;
+    let count = count.min(slices.len());
+    let mut sampled = Vec::new();
+    for i in 0..count {
+        let KeyRange { after, through } = &slices[i * slices.len() / count];
+        let batch: &Batch = &plan.job.batch;
+        sampled.push(database.sample(&plan.work, after.as_ref(), through, batch).await?);
+    }
+    Ok(sampled)
+}

@@ -1,0 +1,166 @@
+//! What comes next in a run, and is it done? Pure: reads the recorded slices, answers with a [`Step`].
+
+use crate::db::SliceRecord;
+use crate::key::Key;
+use serde::Serialize;
+
+/// Passes that may find rows before the run gives up: rows that come into scope faster than they are changed would be
+/// swept for ever.
+const MAX_SWEEP_PASSES: i64 = 10;
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Walk the slices of this pass that are not done.
+    Walk(i64),
+    /// Record another pass over what is left, then walk it.
+    Sweep(i64),
+    /// Everything is done, and this proves it.
+    Done(Proof),
+    /// Everything is walked, and something is left.
+    NotProven(String),
+}
+
+/// Why a run is done: its slices tile the captured key range, and the last sweep found no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// Slices of the walk, tiling the range from its open end to the bound.
+    pub slices: usize,
+    /// Places where one slice does not begin where the one before it ends: always 0 in a proof.
+    pub gaps: usize,
+    /// Passes over what was left; 0 where the job has no `where` to prove it by.
+    pub sweep_passes: i64,
+    /// Rows in scope that the last pass found: always 0 in a proof.
+    pub rows_left: i64,
+}
+
+/// Decides from what is recorded, never from what is remembered.
+pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> Step {
+    let last_pass = slices.iter().map(|slice| slice.pass).max().unwrap_or_default();
+    let of_pass: Vec<_> = slices.iter().filter(|slice| slice.pass == last_pass).collect();
+    let gaps = gaps(&of_pass, bound);
+    if gaps > 0 {
+        return Step::NotProven(format!("the slices of pass {last_pass} leave {gaps} gaps in the key range"));
+    }
+    if of_pass.iter().any(|slice| !slice.done) {
+        return Step::Walk(last_pass);
+    }
+    let walked = slices.iter().filter(|slice| slice.pass == 0).count();
+    let proof = Proof { slices: walked, gaps: 0, sweep_passes: last_pass, rows_left: 0 };
+    if !swept || bound.is_none() {
+        return Step::Done(proof);
+    }
+    // Swept again, such rows would be changed again.
+    let unmoved: i64 = slices.iter().map(|slice| slice.rows_still_in_scope).sum();
+    if unmoved > 0 {
+        return Step::NotProven(format!(
+            "{unmoved} rows were changed and still match `where`: the change does not make it false for them \
+             (is a value null?), so it cannot prove the end"
+        ));
+    }
+    let found: i64 = of_pass.iter().map(|slice| slice.rows_changed).sum();
+    match last_pass {
+        0 => Step::Sweep(1),
+        _ if found == 0 => Step::Done(proof),
+        MAX_SWEEP_PASSES.. => Step::NotProven(format!(
+            "pass {last_pass} still found {found} rows in scope: the application adds rows as fast as they are changed; \
+             make new rows correct first, then run again"
+        )),
+        pass => Step::Sweep(pass + 1),
+    }
+}
+
+/// How often a slice does not begin where the one before it ends, plus one where none ends at the bound.
+fn gaps(slices: &[&SliceRecord], bound: Option<&Key>) -> usize {
+    let ends = slices.iter().map(|slice| Some(&slice.range.through));
+    let starts = slices.iter().skip(1).map(|slice| slice.range.after.as_ref());
+    let between = ends.clone().zip(starts).filter(|(end, start)| end != start).count();
+    let below = slices.first().is_some_and(|slice| slice.range.after.is_some());
+    // A sweep may have one slice more: rows that were added above the bound.
+    let above = !ends.clone().any(|end| end == bound) && bound.is_some();
+    let unwalked = slices.iter().filter(|slice| slice.done && slice.cursor.as_ref() != Some(&slice.range.through));
+    between + usize::from(below) + usize::from(above) + unwalked.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyRange;
+
+    fn key(text: &str) -> Key {
+        Key::new(vec![text.into()])
+    }
+
+    fn slice(pass: i64, after: &str, through: &str, done: bool, rows: i64) -> SliceRecord {
+        let after = (!after.is_empty()).then(|| key(after));
+        SliceRecord {
+            pass,
+            number: 0,
+            cursor: if done { Some(key(through)) } else { after.clone() },
+            range: KeyRange { after, through: key(through) },
+            seq: 0,
+            rows_changed: rows,
+            rows_scanned: rows,
+            rows_still_in_scope: 0,
+            done,
+            token: 1,
+        }
+    }
+
+    fn walked() -> Vec<SliceRecord> {
+        vec![slice(0, "", "10", true, 10), slice(0, "10", "20", true, 10)]
+    }
+
+    #[test]
+    fn an_unfinished_slice_is_walked() {
+        let slices = [slice(0, "", "10", true, 10), slice(0, "10", "20", false, 0)];
+        assert_eq!(next_step(&slices, Some(&key("20")), true), Step::Walk(0));
+    }
+
+    #[test]
+    fn a_walk_without_where_is_done_by_its_tiles() {
+        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 0, rows_left: 0 };
+        assert_eq!(next_step(&walked(), Some(&key("20")), false), Step::Done(proof));
+        let empty = Proof { slices: 0, gaps: 0, sweep_passes: 0, rows_left: 0 };
+        assert_eq!(next_step(&[], None, true), Step::Done(empty));
+    }
+
+    #[test]
+    fn a_gap_is_never_done() {
+        let gap = [slice(0, "", "10", true, 10), slice(0, "11", "20", true, 10)];
+        let short = [slice(0, "", "10", true, 10)];
+        let late = [slice(0, "5", "20", true, 10)];
+        let mut unwalked = walked();
+        unwalked[1].cursor = Some(key("15"));
+        for slices in [&gap[..], &short, &late, &unwalked, &[]] {
+            assert!(matches!(next_step(slices, Some(&key("20")), false), Step::NotProven(_)), "{slices:?}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_goes_on_until_a_pass_finds_nothing() {
+        let mut slices = walked();
+        let bound = key("20");
+        assert_eq!(next_step(&slices, Some(&bound), true), Step::Sweep(1));
+        slices.extend([slice(1, "", "10", true, 3), slice(1, "10", "20", true, 0)]);
+        assert_eq!(next_step(&slices, Some(&bound), true), Step::Sweep(2));
+        slices.extend([slice(2, "", "10", true, 0), slice(2, "10", "20", true, 0)]);
+        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 2, rows_left: 0 };
+        assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof));
+        slices.push(slice(2, "20", "29", true, 0));
+        assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof), "rows above the bound are swept too");
+    }
+
+    #[test]
+    fn a_change_that_keeps_rows_in_scope_is_reported_and_not_swept_for_ever() {
+        let mut slices = walked();
+        slices[0].rows_still_in_scope = 7;
+        let Step::NotProven(why) = next_step(&slices, Some(&key("20")), true) else { panic!("7 rows are left") };
+        assert!(why.starts_with("7 rows"), "{why}");
+        let mut endless = walked();
+        endless.extend(
+            (1..=MAX_SWEEP_PASSES).flat_map(|pass| [slice(pass, "", "10", true, 1), slice(pass, "10", "20", true, 0)]),
+        );
+        assert!(matches!(next_step(&endless, Some(&key("20")), true), Step::NotProven(_)));
+    }
+}

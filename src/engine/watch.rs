@@ -1,0 +1,146 @@
+//! What is asked of the run, and do we still hold it? Keeps the lease, reads the run's state, sets the gate. Knows no
+//! batch.
+
+use super::control::Control;
+use super::tally::Tally;
+use crate::db::{Beat, Failure, Move};
+use crate::event::{Event, Reason};
+use crate::pace::{Flow, Gate};
+use crate::plan::Forecast;
+use crate::run::RunState;
+use crate::runner::Runner;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
+
+/// How often the run's state is read: an operator who pauses sees it taken up within a breath.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Why the watch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WatchEnd {
+    /// Somebody cancelled the run.
+    Cancelled,
+    /// Another runner has the run.
+    LeaseLost,
+}
+
+/// Where workers ask for a look at the run.
+#[derive(Default)]
+pub(super) struct WatchRequests {
+    wanted: Notify,
+    looks: watch::Sender<u64>,
+}
+
+impl WatchRequests {
+    /// Waits until the run was looked at after this call, and the gate set accordingly.
+    pub(super) async fn look_again(&self) {
+        let mut looks = self.looks.subscribe();
+        let seen = *looks.borrow_and_update();
+        // One look may have begun before this call; the one after it did not.
+        for look in 1..=2 {
+            self.wanted.notify_one();
+            drop(looks.wait_for(|looks| *looks >= seen + look).await);
+        }
+    }
+}
+
+/// Watches a run until it is cancelled or lost.
+pub(super) struct Watch<'a> {
+    pub(super) control: Control,
+    pub(super) requests: &'a WatchRequests,
+    pub(super) gate: &'a Gate,
+    pub(super) tally: &'a Tally,
+    pub(super) run: i64,
+    pub(super) runner: &'a Runner,
+    pub(super) lease: Duration,
+    pub(super) events: UnboundedSender<Event>,
+}
+
+impl Watch<'_> {
+    /// Runs until the run is cancelled or lost.
+    pub(super) async fn run(mut self, mut state: RunState) -> Result<WatchEnd, Failure> {
+        // A third: two beats may be lost before the lease is.
+        let beat_every = self.lease / 3;
+        let mut beaten = Instant::now();
+        let mut forecast = Forecast::new(beaten, self.tally.progress().share);
+        loop {
+            self.wait(state).await;
+            let keep = beaten.elapsed() >= beat_every;
+            if keep {
+                beaten = Instant::now();
+            }
+            let (run, holder, lease) = (self.run, self.runner.holder.as_str(), self.lease);
+            let expected = forecast.note(Instant::now(), self.tally.progress().share);
+            let eta = expected.map(|span| (span.low, span.high));
+            let beat = self
+                .control
+                .call(async |ledger| match keep {
+                    true => ledger.beat(run, holder, lease, eta).await,
+                    false => ledger.look(run, holder).await,
+                })
+                .await?;
+            let Some(beat) = beat else {
+                self.gate.set(Flow::Stop);
+                self.looked();
+                return Ok(WatchEnd::LeaseLost);
+            };
+            let cancelled = self.apply(&mut state, beat).await?;
+            self.looked();
+            if cancelled {
+                return Ok(WatchEnd::Cancelled);
+            }
+        }
+    }
+
+    /// Until the next look is due or wanted, or until a pause that was asked for is reached.
+    async fn wait(&self, state: RunState) {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY.min(self.lease / 3)) => {}
+            () = self.requests.wanted.notified() => {}
+            () = self.gate.emptied(), if state == RunState::Pausing => {}
+        }
+    }
+
+    /// Sets the gate by the state that was read. `true`: the run is cancelled.
+    async fn apply(&mut self, state: &mut RunState, beat: Beat) -> Result<bool, Failure> {
+        let reason = beat.actor.map(|actor| Reason::OperatorPause { actor, reason: beat.reason });
+        if *state != beat.state {
+            let reason = reason.clone().filter(|_| matches!(beat.state, RunState::Pausing | RunState::Paused));
+            let _ = self.events.send(Event::Moved { to: beat.state, reason });
+        }
+        *state = beat.state;
+        match beat.state {
+            RunState::Running | RunState::Sweeping => self.gate.set(Flow::Go),
+            RunState::Pausing | RunState::Paused => self.gate.set(Flow::Hold(reason.clone().into_iter().collect())),
+            RunState::Cancelling | RunState::Cancelled | RunState::Queued | RunState::Succeeded | RunState::Failed => {
+                self.gate.set(Flow::Stop);
+                return Ok(true);
+            }
+        }
+        if beat.state == RunState::Pausing {
+            self.reach_pause(state, reason).await?;
+        }
+        Ok(false)
+    }
+
+    /// Pausing is over when no batch is in hand.
+    async fn reach_pause(&mut self, state: &mut RunState, reason: Option<Reason>) -> Result<(), Failure> {
+        if tokio::time::timeout(Duration::ZERO, self.gate.emptied()).await.is_err() {
+            return Ok(());
+        }
+        let mut by = Move::new(RunState::Paused, &self.runner.actor);
+        if let Some(Reason::OperatorPause { actor, reason }) = &reason {
+            (by.actor, by.reason) = (actor.clone(), reason.clone());
+        }
+        let (run, holder) = (self.run, self.runner.holder.as_str());
+        if self.control.call(async |ledger| ledger.move_held(run, holder, &[RunState::Pausing], &by).await).await? {
+            *state = RunState::Paused;
+            let _ = self.events.send(Event::Moved { to: RunState::Paused, reason });
+        }
+        Ok(())
+    }
+
+    fn looked(&self) {
+        self.requests.looks.send_modify(|looks| *looks += 1);
+    }
+}

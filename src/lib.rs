@@ -1,0 +1,26 @@
+//! tidegate: batched backfills and data migrations that can be killed, paused, resumed and proven complete.
+//!
+//! A job file names a table, its rows and a change. The engine walks the table in batches, each one transaction that
+//! also holds its checkpoint, so a run can be killed anywhere and goes on exactly once.
+//!
+//! # Modules in reading order
+//! - [`job`]: a job file becomes a checked job. Pure.
+//! - [`plan`]: a job and facts about its table become a plan, or refusals. Pure.
+//! - [`key`], [`run`], [`event`], [`runner`]: the words the rest is written in.
+//! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
+//! - [`pace`]: the one place where a worker waits, and how large its batches are.
+//! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
+//! - [`cli`]: the only place that prints.
+//!
+//! Arrows point inward: `cli → engine → db, pace, plan, job → event, run, key`.
+
+pub mod cli;
+pub mod db;
+pub mod engine;
+pub mod event;
+pub mod job;
+pub mod key;
+pub mod pace;
+pub mod plan;
+pub mod run;
+pub mod runner;

@@ -1,0 +1,132 @@
+//! What does the database know about the table? Plain values, as read; knows neither where they come from nor what
+//! follows from them.
+
+use crate::job::Ident;
+use crate::key::Key;
+use serde::Serialize;
+
+/// What the catalog says about a job's table and the table it writes to.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// `None`: there is no such table, or this role may not see it.
+    pub table: Option<TableFacts>,
+    /// The table a copy or an archive writes to, where the job names one.
+    pub target: Option<TableFacts>,
+    /// Privileges the role lacks, each as the GRANT that mends it.
+    pub missing_grants: Vec<String>,
+    /// Tables with a name close to the job's, when there is none of that name.
+    pub similar_tables: Vec<String>,
+    /// How many batches may run at once: 1 where the database has a single writer.
+    pub max_workers: Option<u32>,
+}
+
+/// One table.
+#[derive(Clone, Debug, Default)]
+pub struct TableFacts {
+    /// Its name with its schema, as the catalog writes it.
+    pub full_name: String,
+    /// What the name stands for.
+    pub kind: TableKind,
+    /// Its columns in their order.
+    pub columns: Vec<ColumnFacts>,
+    /// The primary key's columns, in order.
+    pub primary_key: Vec<Ident>,
+    /// The columns of each unique index that covers every row and is valid.
+    pub unique_keys: Vec<Vec<Ident>>,
+    /// Rows, from statistics.
+    pub estimated_rows: u64,
+    /// Bytes on disk, its indexes included.
+    pub bytes: u64,
+    /// Names of its indexes.
+    pub indexes: Vec<String>,
+    /// Names of its row triggers that fire on the change.
+    pub triggers: Vec<String>,
+    /// Contents are lost at a crash while the checkpoints are not.
+    pub unlogged: bool,
+    /// Policies hide rows from this role.
+    pub row_security: bool,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TableKind {
+    /// A table with rows of its own.
+    #[default]
+    Table,
+    /// A table whose rows lie in its partitions.
+    Partitioned,
+    /// A view, a foreign table, a sequence: nothing that can be walked.
+    Other,
+}
+
+/// One column.
+#[derive(Clone, Debug)]
+pub struct ColumnFacts {
+    /// Its name.
+    pub name: Ident,
+    /// Its type as the database writes it, fit for a cast.
+    pub sql_type: String,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// The database computes it; nobody may set it.
+    pub generated: bool,
+}
+
+impl TableFacts {
+    /// The column of that name.
+    pub fn column(&self, name: &Ident) -> Option<&ColumnFacts> {
+        self.columns.iter().find(|column| column.name == *name)
+    }
+}
+
+/// What was looked up with the statements of a run at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Names the server, the table and its watched columns; compared in each batch.
+    pub place: String,
+    /// The last key of the table: the upper bound of the run. `None`: the table is empty.
+    pub last: Option<Key>,
+    /// Keys that cut the table into slices of about equal rows, ascending, all below `last`.
+    pub cuts: Vec<Key>,
+    /// Where the cuts come from, for people.
+    pub cut_by: &'static str,
+    /// Rows in scope, from the planner's statistics.
+    pub estimated_scope: Option<u64>,
+    /// The statements of a batch, for people.
+    pub statements: Statements,
+    /// How the database would look up a batch's end.
+    pub boundary_plan: QueryPlan,
+    /// How the database would run the change.
+    pub change_plan: QueryPlan,
+    /// What the database says against a statement: code and message.
+    pub statement_error: Option<(String, String)>,
+}
+
+/// The statements of a batch as the database gets them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Statements {
+    /// Finds the batch's end.
+    pub boundary: String,
+    /// Changes the batch's rows.
+    pub change: String,
+}
+
+/// A query plan, as much of it as decides.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct QueryPlan {
+    /// The database's own words, a line per node.
+    pub lines: Vec<String>,
+    /// Whether the walked table is read by an index range.
+    pub by_index: bool,
+}
+
+/// What batches cost that were run and rolled back.
+#[derive(Clone, Debug, Serialize)]
+pub struct SampledBatch {
+    /// Rows changed.
+    pub rows: u64,
+    /// From BEGIN to before the ROLLBACK.
+    pub seconds: f64,
+    /// Write-ahead log written meanwhile by the whole server: an upper bound. `None` where the database has none.
+    pub wal_bytes: Option<u64>,
+}

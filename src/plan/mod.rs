@@ -1,0 +1,65 @@
+//! What will a run do, and may it? A job and the facts about its table become a [`Plan`]. Pure: knows no database.
+//!
+//! Reading order: [`facts`] (what was read) → [`resolve`] (the job's open questions answered, or refused) → [`work`]
+//! (the answer) → [`Plan`] with its [`slices`] and [`estimate`]s.
+
+mod estimate;
+mod facts;
+mod forecast;
+mod refusal;
+mod resolve;
+mod slices;
+mod work;
+
+use crate::job::Job;
+use crate::key::{Key, KeyRange};
+
+pub use estimate::{Estimate, Span};
+pub use facts::{ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind};
+pub use forecast::Forecast;
+pub use refusal::Refusal;
+pub use resolve::{Resolved, resolve};
+pub use slices::{slice_count, tile};
+pub use work::{Action, Archive, Conflict, KeyColumn, Work};
+
+/// What a run will do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was asked.
+    pub job: Job,
+    /// What is done to which rows.
+    pub work: Work,
+    /// How many batches run at once.
+    pub workers: u32,
+    /// The table as it is.
+    pub table: TableFacts,
+    /// Bounds, cuts, statements and query plans.
+    pub survey: Survey,
+    /// The parts of the walk, ascending; none where the table is empty.
+    pub slices: Vec<KeyRange>,
+    /// Why the job may not run; empty when it may.
+    pub refusals: Vec<Refusal>,
+    /// What somebody should know before the start.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// The plan of a resolved job on a surveyed table.
+    pub fn new(job: Job, resolved: Resolved, table: TableFacts, survey: Survey) -> Self {
+        let Resolved { work, workers, mut notes } = resolved;
+        let slices = tile(&survey.cuts, survey.last.as_ref());
+        let refusals = refusal::of_survey(&table, &survey);
+        notes.extend(refusal::notes_of_survey(&survey));
+        Self { job, work, workers, table, survey, slices, refusals, notes }
+    }
+
+    /// The last key of the walk, frozen.
+    pub fn bound(&self) -> Option<&Key> {
+        self.survey.last.as_ref()
+    }
+
+    /// How much there is to do, from statistics.
+    pub fn estimate(&self) -> Estimate {
+        Estimate::from_statistics(self.table.estimated_rows, self.survey.estimated_scope, self.job.batch.rows)
+    }
+}

@@ -1,0 +1,131 @@
+//! Promise 2: a server crash, a lost session, a stalled or a stopped runner cost at most the batches in hand. Does the
+//! run go on, and does nobody commit who lost the run?
+
+use crate::support::{Counted, Process, Random, Target, batches, promises, until, within};
+use rustix::process::Signal;
+use std::time::Duration;
+
+promises!(on [postgres_15_to_crash]:
+    ten_server_crashes_are_survived_by_the_same_process,
+);
+promises!(on [postgres_15]:
+    lost_sessions_are_survived_by_the_same_process,
+);
+promises!(on [postgres_15, sqlite]:
+    a_stalled_runner_commits_nothing_after_another_took_over,
+    after_sigterm_there_is_nothing_to_wait_for,
+);
+promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+    sigint_stops_like_sigterm,
+);
+
+async fn ten_server_crashes_are_survived_by_the_same_process(target: Target) {
+    let mut random = Random::new();
+    let items = Counted::new(&target, 30_000, 20).await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    for _ in 0..10 {
+        let goal = batches(&target).await + 1 + random.below(30) as i64;
+        runner.brings("batches before the next crash", async || batches(&target).await >= goal).await;
+        target.cluster().stop_immediate();
+        assert!(runner.is_running(), "{}", runner.kill().await);
+        target.cluster().start_again();
+    }
+    runner.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
+}
+
+async fn lost_sessions_are_survived_by_the_same_process(target: Target) {
+    let items = Counted::new(&target, 20_000, 20).await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    for _ in 0..10 {
+        let goal = batches(&target).await + 5;
+        runner.brings("batches before the next loss", async || batches(&target).await >= goal).await;
+        let others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                      where datname = current_database() and pid <> pg_backend_pid()";
+        assert!(target.number(others).await > 0, "no session to lose");
+    }
+    runner.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
+}
+
+/// The runner is stopped without knowing it, as by a frozen machine; when it wakes, another holds the run. Three times
+/// over, each successor being the next to stall.
+async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target) {
+    let items = Counted::new(&target, 60_000, 20).await;
+    let mut runner = target.start(&run_with_lease(&items));
+    for _ in 0..3 {
+        let goal = batches(&target).await + 10;
+        runner.brings("batches before the stall", async || batches(&target).await >= goal).await;
+        stall(&target, &runner).await;
+        let successor = successor(&target, &items).await;
+        runner.signal(Signal::CONT);
+        runner.end().await.exits(5);
+        runner = successor;
+    }
+    runner.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
+}
+
+async fn after_sigterm_there_is_nothing_to_wait_for(target: Target) {
+    let items = Counted::new(&target, 30_000, 20).await;
+    let mut runner = target.start(&["run", &items.job.path, "--lease", "5m"]);
+    runner.brings("five batches", async || batches(&target).await >= 5).await;
+    runner.signal(Signal::TERM);
+    runner.end().await.exits(4);
+    assert_eq!(target.status(&items.job).await["state"], "queued");
+    assert_eq!(target.number(&format!("select count(*) from {}", target.state("heartbeat"))).await, 0, "leases held");
+
+    let before = batches(&target).await;
+    let next = target.start(&["run", &items.job.path]);
+    within(Duration::from_secs(2), "the next run commits", async || batches(&target).await > before).await;
+    next.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
+}
+
+async fn sigint_stops_like_sigterm(target: Target) {
+    let items = Counted::new(&target, 20_000, 20).await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    runner.brings("a batch", async || batches(&target).await >= 1).await;
+    runner.signal(Signal::INT);
+    runner.end().await.exits(4);
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+}
+
+fn run_with_lease(items: &Counted) -> [&str; 4] {
+    ["run", &items.job.path, "--lease", "6s"]
+}
+
+/// Stops the runner. On SQLite not within a transaction: the file has one writer, so a frozen writer keeps everybody
+/// out, also a successor.
+async fn stall(target: &Target, runner: &Process) {
+    until("the runner is stopped between two transactions", async || {
+        runner.signal(Signal::STOP);
+        let between = !target.is_locked().await;
+        if !between {
+            runner.signal(Signal::CONT);
+        }
+        between
+    })
+    .await;
+}
+
+/// Starts the program until it is not turned away any more: when the lease is out, at the latest 2 s after. By then the
+/// server has ended a transaction that the stalled runner left open.
+async fn successor(target: &Target, items: &Counted) -> Process {
+    let before = batches(target).await;
+    let mut process = None;
+    within(Duration::from_secs(6 + 2), "another runner takes over", async || {
+        let mut candidate = target.start(&run_with_lease(items));
+        until("the candidate commits or ends", async || batches(target).await > before || !candidate.is_running())
+            .await;
+        if candidate.is_running() {
+            process = Some(candidate);
+        } else {
+            candidate.end().await.exits(5);
+        }
+        process.is_some()
+    })
+    .await;
+    process.expect("a successor")
+}

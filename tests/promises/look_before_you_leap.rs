@@ -1,0 +1,103 @@
+//! Promise 6: `plan` shows every refusal and never writes. Is nothing written, nothing scanned, and everything refused
+//! that could not be done?
+
+mod refusals;
+
+use crate::support::{Counted, Target, promises, until};
+use refusals::{IMPOSSIBLE, Impossible};
+
+promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+    plan_writes_nothing,
+    a_sample_is_rolled_back,
+    plan_shows_what_run_would_do,
+    what_cannot_be_done_is_refused_by_plan_and_by_run,
+);
+promises!(on [postgres_15, postgres_18]:
+    the_table_is_never_scanned_before_the_first_batch,
+);
+promises!(on [postgres_15]:
+    a_missing_privilege_is_refused_with_its_grant,
+);
+
+async fn plan_writes_nothing(target: Target) {
+    let items = Counted::new(&target, 5_000, 100).await;
+    let before = everything(&target).await;
+    target.tidegate(&["plan", &items.job.path]).await.exits(0);
+    assert!(everything(&target).await == before, "plan wrote something");
+}
+
+async fn a_sample_is_rolled_back(target: Target) {
+    let items = Counted::new(&target, 5_000, 100).await;
+    let before = target.number("select sum(applied) from items").await;
+    let plan = target.tidegate(&["plan", &items.job.path, "--sample", "3", "--output", "json"]).await.exits(0).json();
+    assert!(plan["sample"].is_object(), "{plan}");
+    assert_eq!(target.number("select sum(applied) from items").await, before);
+    assert_eq!(target.column(target.either(RELATIONS, TABLES)).await, ["items"], "the only table");
+}
+
+async fn plan_shows_what_run_would_do(target: Target) {
+    let items = Counted::new(&target, 5_000, 100).await;
+    let plan = target.tidegate(&["plan", &items.job.path, "--output", "json"]).await.exits(0).json();
+    assert_eq!(plan["job"], items.job.name.as_str());
+    assert_eq!(plan["key"][0]["column"], "id");
+    assert!(plan["statements"]["change"].as_str().is_some_and(|sql| sql.contains("applied + 1")), "{plan}");
+    assert!(plan["statements"]["boundary"].as_str().is_some_and(|sql| sql.contains("order by")), "{plan}");
+    assert_eq!(plan["refusals"], serde_json::json!([]));
+    let slices = plan["slices"].as_u64().expect("a number");
+    assert_eq!(target.run(&items.job).await["proof"]["slices"], slices, "as many slices as planned");
+}
+
+/// `seq_scan` counts the scans that began; a `count(*)` is one. Ours at the end shows that they are counted at all.
+async fn the_table_is_never_scanned_before_the_first_batch(target: Target) {
+    let items = Counted::new(&target, 20_000, 100).await;
+    target.execute("vacuum analyze items").await;
+    let scans = "select seq_scan from pg_stat_user_tables where relname = 'items'";
+    let sessions = "select count(*) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and application_name <> 'test'";
+    let before = target.number(scans).await;
+    target.tidegate(&["plan", &items.job.path]).await.exits(0);
+    let ended = target.start_killed_at("batch-begun=return", &["run", &items.job.path]).end().await;
+    assert!(ended.was_killed(), "{ended}");
+    until("the engine's sessions have ended and reported", async || target.number(sessions).await == 0).await;
+
+    assert_eq!(target.number("select count(*) from items").await, 20_000);
+    until("our own scan is reported", async || target.number(scans).await > before).await;
+    assert_eq!(target.number(scans).await, before + 1, "scans besides our own");
+}
+
+async fn what_cannot_be_done_is_refused_by_plan_and_by_run(target: Target) {
+    for case in IMPOSSIBLE {
+        let Some(Impossible { name, job, code, .. }) = case.set_up(&target).await else { continue };
+        let job = target.job(name, job);
+        let plan = target.tidegate(&["plan", &job.path, "--output", "json"]).await.exits(1).json();
+        let codes: Vec<_> = plan["refusals"].as_array().expect("refusals").iter().map(|r| &r["code"]).collect();
+        assert!(codes.contains(&&serde_json::json!(code)), "{name}: {code} is not among {plan}");
+        target.tidegate(&["run", &job.path]).await.exits(1).says(code);
+    }
+    assert_eq!(target.number("select count(*) from impossible where touched <> 0").await, 0);
+}
+
+async fn a_missing_privilege_is_refused_with_its_grant(target: Target) {
+    let items = Counted::new(&target, 100, 10).await;
+    let role = format!("reader_{}", uuid::Uuid::new_v4().simple());
+    target.execute(&format!("create role {role} login; grant select on items to {role}")).await;
+    let url = target.url.replace("postgres@", &format!("{role}@"));
+    let plan =
+        target.tidegate(&["plan", &items.job.path, "--database", &url, "--output", "json"]).await.exits(1).json();
+    let refusals = plan["refusals"].to_string().to_lowercase();
+    assert!(refusals.contains("grant update"), "{plan}");
+    target.execute(&format!("drop owned by {role}; drop role {role}")).await;
+}
+
+/// Every relation of the database, ours excepted.
+const RELATIONS: &str = "select relname from pg_class c join pg_namespace n on n.oid = relnamespace
+                         where relkind = 'r' and nspname not in ('pg_catalog', 'information_schema')";
+const TABLES: &str = "select name from sqlite_schema where type = 'table'";
+
+/// What changes when anything is written: on PostgreSQL a row's version and place, on SQLite a byte of the file.
+async fn everything(target: &Target) -> (Vec<String>, Vec<u8>) {
+    let mut words = target.column(target.either(RELATIONS, TABLES)).await;
+    let versions = "select md5(string_agg(concat(ctid, xmin, xmax, id, applied), ' ' order by id)) from items";
+    words.extend(target.column(target.either(versions, "select sum(applied) from items")).await);
+    (words, target.file())
+}

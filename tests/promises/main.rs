@@ -1,0 +1,23 @@
+//! Does the engine keep its promises? One module per promise, each on real databases with the real program.
+//!
+//! Run by `tests/run`, which finds the servers. A missing server fails, by name; nothing is skipped. Every test has a
+//! database of its own, so all run at once. `TIDEGATE_TEST_SEED=<n>` repeats a random run that printed its seed.
+//!
+//! Reading order: [`support`] (servers, databases, the program as a child process), then any promise.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![allow(clippy::print_stdout, reason = "cargo shows what a failed test printed")]
+
+mod support;
+
+mod done_is_proven;
+mod exactly_once;
+mod kill_it_any_time;
+mod look_before_you_leap;
+mod operator_in_charge;
+
+mod changes;
+mod every_key_once;
+mod keys;
+
+mod job_on_real_input;

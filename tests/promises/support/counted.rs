@@ -1,0 +1,52 @@
+//! Which table shows a row visited twice, or never? One whose change is not idempotent: `applied = applied + 1`.
+
+use super::job::{Job, add_one, batches_of};
+use super::target::Target;
+
+/// A table `items` with `applied = 0` everywhere, and a job that adds one to each.
+pub(crate) struct Counted {
+    pub(crate) rows: u64,
+    pub(crate) job: Job,
+}
+
+impl Counted {
+    /// Keys `1..=rows`.
+    pub(crate) async fn new(target: &Target, rows: u64, batch_rows: u64) -> Self {
+        Self::with_job(target, rows, &add_one("items", &batches_of(batch_rows))).await
+    }
+
+    /// The same table, walked by a job of the test's own.
+    pub(crate) async fn with_job(target: &Target, rows: u64, sections: &str) -> Self {
+        target.execute("create table items (id integer primary key, applied integer not null default 0)").await;
+        target.execute(&format!("insert into items (id) {}", series(target, rows))).await;
+        Self { rows, job: target.job("count-visits", sections) }
+    }
+
+    /// Every row was changed once, and the checkpoints say the same.
+    pub(crate) async fn was_applied_exactly_once(&self, target: &Target) {
+        let visits = target.rows("select applied, count(*) from items group by applied order by applied").await;
+        assert_eq!(visits, [["1".to_owned(), self.rows.to_string()]], "[visits, rows]");
+        assert_eq!(rows_changed(target).await, self.rows as i64, "the checkpoints' sum of rows");
+    }
+}
+
+/// `select` of the whole numbers `1..=last`.
+pub(crate) fn series(target: &Target, last: u64) -> String {
+    target.either(
+        format!("select i from generate_series(1, {last}) i"),
+        format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {last}) select i from n"),
+    )
+}
+
+/// What all checkpoints of all runs add up to.
+pub(crate) async fn rows_changed(target: &Target) -> i64 {
+    target
+        .number(&format!("select cast(coalesce(sum(rows_changed), 0) as bigint) from {}", target.state("slice")))
+        .await
+}
+
+/// Batches committed so far; 0 while there are no state tables yet.
+pub(crate) async fn batches(target: &Target) -> i64 {
+    let sum = format!("select cast(coalesce(sum(seq), 0) as bigint) from {}", target.state("slice"));
+    target.number_if_any(&sum).await.unwrap_or(0)
+}

@@ -1,0 +1,38 @@
+//! What does every promise test need? A [`Target`] to work on, the program to run on it, and a way to wait for facts.
+//!
+//! [`target`] (a database of its own, PostgreSQL or SQLite) ← [`postgres`] (servers); [`tidegate`] (the program as a
+//! child process, given a [`job`]); [`until`](until()) (the one place that waits); [`counted`] (the table that shows a row visited
+//! twice or never); [`random`].
+
+mod counted;
+mod job;
+mod postgres;
+mod random;
+mod target;
+mod tidegate;
+mod until;
+
+pub(crate) use counted::{Counted, batches, rows_changed, series};
+pub(crate) use job::{Job, add_one, batches_of};
+pub(crate) use postgres::program;
+pub(crate) use random::Random;
+pub(crate) use target::Target;
+pub(crate) use tidegate::{Finished, Process};
+pub(crate) use until::{until, within};
+
+/// Declares a test per promise and per database: `exactly_once::no_kill_is_seen::postgres_15`. Each promise is an
+/// `async fn(Target)` of the calling module; the list at the top of a module is its table of contents.
+macro_rules! promises {
+    (on $databases:tt: $($promise:ident),+ $(,)?) => {
+        $(mod $promise { $crate::support::promises!(@each $promise $databases); })+
+    };
+    (@each $promise:ident [$($database:ident),+]) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $database() {
+                super::$promise($crate::support::Target::$database().await).await;
+            }
+        )+
+    };
+}
+pub(crate) use promises;

@@ -1,0 +1,196 @@
+//! Where does a test get a PostgreSQL server? Finds the installed versions, starts throw-away clusters, takes them
+//! down again however the test process ends.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use tempfile::TempDir;
+
+/// A running server with a data directory of its own, reached by a unix socket only.
+pub(crate) struct Cluster {
+    bin: PathBuf,
+    folder: PathBuf,
+}
+
+/// Whether a power cut is part of the test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Crashes are tested: commits reach the disk before they are answered.
+    Full,
+    /// The server is never crashed: several times faster.
+    None,
+}
+
+impl Cluster {
+    /// The server of that version that the tests of this process share.
+    pub(crate) fn shared(version: u32) -> Arc<Self> {
+        static SHARED: Mutex<BTreeMap<u32, Arc<Cluster>>> = Mutex::new(BTreeMap::new());
+        // A version that failed to start poisons the lock; the next test must still say which version it misses.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shared.entry(version).or_insert_with(|| Arc::new(Self::start(version, Durability::None))))
+    }
+
+    /// A server of its own, for tests that crash it.
+    pub(crate) fn start(version: u32, durability: Durability) -> Self {
+        let bin = server_bin(version);
+        // In /tmp by name: a socket's path may have 107 bytes, and TMPDIR can be long.
+        let folder =
+            TempDir::with_prefix_in(format!("tidegate-pg{version}-"), "/tmp").expect("a folder in /tmp").keep();
+        let cluster = Self { bin, folder };
+        cluster.hand_folder_over();
+        cluster.run("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+        std::fs::write(cluster.data().join("postgresql.auto.conf"), cluster.settings(durability)).expect("settings");
+        cluster.stop_when_this_process_ends();
+        cluster.start_again();
+        cluster
+    }
+
+    fn settings(&self, durability: Durability) -> String {
+        let socket = self.folder.display();
+        let fsync = if durability == Durability::Full { "on" } else { "off" };
+        format!(
+            "listen_addresses = ''\nunix_socket_directories = '{socket}'\nfsync = {fsync}\n\
+             max_connections = 200\nlog_min_messages = warning\n"
+        )
+    }
+
+    /// `CREATE DATABASE`'s URL, for the engine and for the test alike.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
+    }
+
+    /// As after a power cut: nothing is flushed, no session is told.
+    pub(crate) fn stop_immediate(&self) {
+        self.run("pg_ctl", &["stop", "-w", "-m", "immediate"]);
+    }
+
+    /// Starts the server on the data it has, and waits until it answers.
+    pub(crate) fn start_again(&self) {
+        let log = self.folder.join("log");
+        self.run("pg_ctl", &["start", "-w", "-l", log.to_str().expect("a plain path")]);
+    }
+
+    /// The folder of the socket, for programs that take it as a host name.
+    pub(crate) fn socket_folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let output = self.command(program).args(arguments).output().expect("the program of a server that was found");
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {}{}",
+            String::from_utf8_lossy(&output.stderr),
+            std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        );
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = as_server_user(&self.bin.join(program));
+        command.arg("-D").arg(self.data()).current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    /// The folder and its socket must be reachable by everybody, the data in it belongs to the server's user.
+    fn hand_folder_over(&self) {
+        let folder = self.folder.to_str().expect("a plain path");
+        checked(Command::new("chmod").args(["0755", folder]));
+        if let Some(user) = server_user() {
+            checked(Command::new("chown").args([&user, folder]));
+        }
+    }
+
+    /// Rust runs no destructor of a static, and none at all after a kill. So a shell reads from a pipe whose other end
+    /// only this process has: the read ends when the process does, whichever way, and then the shell cleans up. In a
+    /// process group of its own, so that Ctrl-C reaches the tests and not the shell.
+    fn stop_when_this_process_ends(&self) {
+        use std::os::unix::process::CommandExt;
+        let pg_ctl = self.bin.join("pg_ctl");
+        let mut watchdog = as_server_user(Path::new("sh"));
+        watchdog
+            .args(["-c", r#"cat; "$1" stop -D "$2/data" -m immediate; rm -rf "$2""#, "watchdog"])
+            .arg(pg_ctl)
+            .arg(&self.folder)
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = watchdog.spawn().expect("a shell");
+        // Never closed by us: the pipe lives as long as the process.
+        std::mem::forget(child);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // It may be down already, and a panic while panicking would hide the first one.
+        let _ = self.command("pg_ctl").args(["stop", "-m", "immediate"]).output();
+    }
+}
+
+/// A program of any installed PostgreSQL that is not part of every package, such as `pgbench`.
+pub(crate) fn program(name: &str) -> PathBuf {
+    bin_folders()
+        .into_iter()
+        .map(|bin| bin.join(name))
+        .find(|program| program.exists())
+        .unwrap_or_else(|| panic!("{name} is not installed; run tests/run"))
+}
+
+fn server_bin(version: u32) -> PathBuf {
+    bin_folders()
+        .into_iter()
+        .find(|bin| major_version(&bin.join("postgres")) == Some(version))
+        .unwrap_or_else(|| panic!("PostgreSQL {version} is not installed; run tests/run"))
+}
+
+/// `TIDEGATE_PG_BIN`, the distribution's packages, what `tests/run` fetched, PATH: in this order.
+fn bin_folders() -> Vec<PathBuf> {
+    let listed = |variable| std::env::var_os(variable).unwrap_or_default();
+    let below = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path().join("bin")).collect::<Vec<_>>()
+    };
+    let mut folders: Vec<_> = std::env::split_paths(&listed("TIDEGATE_PG_BIN")).collect();
+    folders.extend(below(Path::new("/usr/lib/postgresql")));
+    folders.extend(below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/servers")));
+    folders.extend(std::env::split_paths(&listed("PATH")));
+    folders
+}
+
+/// From `postgres (PostgreSQL) 15.20 (Debian …)`. Asked of the program, because a folder on PATH has no number.
+fn major_version(postgres: &Path) -> Option<u32> {
+    let output = Command::new(postgres).arg("--version").output().ok()?;
+    String::from_utf8(output.stdout).ok()?.split([' ', '.']).find_map(|word| word.parse().ok())
+}
+
+/// PostgreSQL refuses to run as root, so root drops to this user.
+fn server_user() -> Option<String> {
+    let is_root = id(&["-u"]) == "0";
+    let exists = |user: &&str| !id(&["-u", user]).is_empty();
+    is_root.then(|| ["postgres", "nobody"].into_iter().find(exists).expect("a user `postgres` or `nobody`").to_owned())
+}
+
+fn id(arguments: &[&str]) -> String {
+    let output = Command::new("id").args(arguments).output().expect("id");
+    String::from_utf8(output.stdout).expect("a number").trim().to_owned()
+}
+
+fn as_server_user(program: &Path) -> Command {
+    let Some(user) = server_user() else { return Command::new(program) };
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--reuid={user}")).arg(format!("--regid={}", id(&["-g", &user])));
+    command.args(["--clear-groups", "--"]).arg(program);
+    command
+}
+
+fn checked(command: &mut Command) {
+    let status = command.status().expect("a system program");
+    assert!(status.success(), "{command:?}: {status}");
+}

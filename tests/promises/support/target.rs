@@ -1,0 +1,181 @@
+//! What is a test's database? A fresh one on PostgreSQL or SQLite, behind the few questions a test asks of either.
+
+use super::postgres::{Cluster, Durability};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, Transaction};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A database of its own for one test, with a folder of its own for the test's files.
+pub(crate) struct Target {
+    pub(crate) url: String,
+    folder: TempDir,
+    door: Door,
+}
+
+enum Door {
+    /// A pool, because the tests that crash the server need new connections afterwards.
+    Postgres {
+        pool: PgPool,
+        cluster: Arc<Cluster>,
+    },
+    Sqlite {
+        pool: SqlitePool,
+    },
+}
+
+impl Target {
+    pub(crate) async fn postgres_14() -> Self {
+        Self::on(Cluster::shared(14)).await
+    }
+
+    pub(crate) async fn postgres_15() -> Self {
+        Self::on(Cluster::shared(15)).await
+    }
+
+    pub(crate) async fn postgres_18() -> Self {
+        Self::on(Cluster::shared(18)).await
+    }
+
+    /// On a server of its own that the test may crash.
+    pub(crate) async fn postgres_15_to_crash() -> Self {
+        Self::on(Arc::new(Cluster::start(15, Durability::Full))).await
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("test.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            // A test's own statement waits for the engine's batch; it is the engine that must never make users wait.
+            .busy_timeout(Duration::from_secs(30));
+        let pool = SqlitePoolOptions::new().connect_with(options).await.expect("a new SQLite file");
+        Self { url: format!("sqlite:{}", file.display()), folder, door: Door::Sqlite { pool } }
+    }
+
+    async fn on(cluster: Arc<Cluster>) -> Self {
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let admin = PgPool::connect(&cluster.url("postgres")).await.expect("the server answers");
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.expect("a database");
+        admin.close().await;
+        let url = cluster.url(&name);
+        // Named, so that a test can tell the engine's sessions from its own.
+        let options = PgConnectOptions::from_str(&url).expect("a URL of ours").application_name("test");
+        let pool = PgPoolOptions::new().connect_with(options).await.expect("the new database answers");
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { url, folder, door: Door::Postgres { pool, cluster } }
+    }
+
+    /// The server, for tests that are about servers.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        match &self.door {
+            Door::Postgres { cluster, .. } => cluster,
+            Door::Sqlite { .. } => panic!("SQLite has no server"),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database as bytes, where it is a file.
+    pub(crate) fn file(&self) -> Vec<u8> {
+        std::fs::read(self.folder().join("test.db")).unwrap_or_default()
+    }
+
+    /// Where the two databases must be told different words.
+    pub(crate) fn either<T>(&self, postgres: T, sqlite: T) -> T {
+        match self.door {
+            Door::Postgres { .. } => postgres,
+            Door::Sqlite { .. } => sqlite,
+        }
+    }
+
+    /// The name of a state table: `slice` is `tidegate.slice` or `tidegate_slice`.
+    pub(crate) fn state(&self, table: &str) -> String {
+        format!("{}{table}", self.either("tidegate.", "tidegate_"))
+    }
+
+    /// Runs statements, one transaction for all on PostgreSQL.
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    }
+
+    /// Runs statements that may fail, such as an application's while a server is down.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        match &self.door {
+            Door::Postgres { pool, .. } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+            Door::Sqlite { pool } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+        }
+    }
+
+    /// Takes a lock of PostgreSQL and keeps it.
+    pub(crate) async fn lock(&self, sql: &str) -> Lock {
+        let Door::Postgres { pool, .. } = &self.door else { panic!("SQLite locks whole files") };
+        let mut transaction = pool.begin().await.expect("a transaction");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.expect("the lock");
+        Lock(transaction)
+    }
+
+    /// Whether somebody keeps every writer out of the file. Never so on PostgreSQL.
+    pub(crate) async fn is_locked(&self) -> bool {
+        let Door::Sqlite { pool } = &self.door else { return false };
+        let at_once = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+        let mut connection = at_once.connect().await.expect("the file opens");
+        sqlx::raw_sql("begin immediate; rollback").execute(&mut connection).await.is_err()
+    }
+
+    /// Every row as the text of its columns, as the database writes them; null is `∅`.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        self.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    }
+
+    async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
+        // The plain protocol, because it answers in text whatever the type.
+        match &self.door {
+            Door::Postgres { pool, .. } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+            Door::Sqlite { pool } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+        }
+    }
+
+    /// The first column of every row.
+    pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
+        self.rows(sql).await.into_iter().map(|mut row| row.swap_remove(0)).collect()
+    }
+
+    /// The one number a query answers with.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let answer = self.column(sql).await;
+        assert_eq!(answer.len(), 1, "one row from {sql}");
+        answer[0].parse().unwrap_or_else(|_| panic!("{} is no whole number: {sql}", answer[0]))
+    }
+
+    /// The one number a query answers with, or nothing while the tables or the server are not there yet.
+    pub(crate) async fn number_if_any(&self, sql: &str) -> Option<i64> {
+        self.try_rows(sql).await.ok()?.first()?.first()?.parse().ok()
+    }
+}
+
+/// A lock that a test holds against the engine.
+pub(crate) struct Lock(Transaction<'static, Postgres>);
+
+impl Lock {
+    pub(crate) async fn release(self) {
+        self.0.rollback().await.expect("the end of a transaction");
+    }
+}
+
+fn text(column: Result<Option<String>, sqlx::Error>) -> String {
+    column.expect("a column reads as text").unwrap_or_else(|| "∅".to_owned())
+}

@@ -1,0 +1,168 @@
+//! How does a test run the program? As a child process with its own job file, signals and kill points, so that what is
+//! killed is what users kill.
+
+use super::job::Job;
+use super::target::Target;
+use super::until::until;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// The program, running.
+pub(crate) struct Process {
+    child: Child,
+    what: String,
+    streams: [PathBuf; 2],
+}
+
+/// The program, ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    what: String,
+}
+
+impl Target {
+    /// Starts the program on this database.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Process {
+        self.start_killed_at("", arguments)
+    }
+
+    /// Starts the program with kill points set: `batch-applied=7*off->return` ends it with SIGKILL at the eighth time
+    /// it passes there.
+    pub(crate) fn start_killed_at(&self, failpoints: &str, arguments: &[&str]) -> Process {
+        // Files instead of pipes: nobody has to read while the program runs, and they outlive a kill.
+        let stream = |name: &str| self.folder().join(format!("{}.{name}", uuid::Uuid::new_v4()));
+        let streams = [stream("stdout"), stream("stderr")];
+        let [stdout, stderr] = streams.each_ref().map(|path| File::create(path).expect("a file for a stream"));
+        let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(arguments)
+            .env("DATABASE_URL", &self.url)
+            .env("FAILPOINTS", failpoints)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .expect("the program starts");
+        Process { child, what: format!("tidegate {}", arguments.join(" ")), streams }
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn tidegate(&self, arguments: &[&str]) -> Finished {
+        self.start(arguments).end().await
+    }
+
+    /// Runs a job to success; the summary it prints for programs.
+    pub(crate) async fn run(&self, job: &Job) -> Value {
+        self.tidegate(&["run", &job.path, "--output", "json"]).await.exits(0).json()
+    }
+
+    /// Runs a job to success although each process of it is killed at the next of these points, as long as it gets
+    /// there; how many were killed.
+    pub(crate) async fn run_killed_at(&self, failpoints: &[&str], job: &Job) -> usize {
+        for kills in 0.. {
+            let point = failpoints[kills % failpoints.len()];
+            let ended = self.start_killed_at(point, &["run", &job.path]).end().await;
+            if !ended.was_killed() {
+                ended.exits(0);
+                return kills;
+            }
+            // Each process must move the run on, or at least not for ever fail to.
+            assert!(kills < 1_000, "{} does not come to its end", job.name);
+        }
+        unreachable!("the loop has no end of its own")
+    }
+
+    /// What `status` says of the job's newest run.
+    pub(crate) async fn status(&self, job: &Job) -> Value {
+        self.tidegate(&["status", &job.name, "--output", "json"]).await.exits(0).json()["runs"][0].clone()
+    }
+}
+
+impl Process {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?} for {}: {error}", self.what));
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    /// Waits for a fact that this process brings about. Panics with its words when it ends before.
+    pub(crate) async fn brings(&mut self, what: &str, mut fact: impl AsyncFnMut() -> bool) {
+        until(what, async || {
+            // In this order: a fact and the end may come between two looks.
+            let over = !self.is_running();
+            let came = fact().await;
+            assert!(came || !over, "ended before: {what}: {}", self.said());
+            came
+        })
+        .await;
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(self) -> Finished {
+        self.signal(Signal::KILL);
+        self.end().await
+    }
+
+    /// Waits for the program to end by itself.
+    pub(crate) async fn end(mut self) -> Finished {
+        let what = format!("{} ends", self.what);
+        until(&what, async || !self.is_running()).await;
+        self.said()
+    }
+
+    fn said(&mut self) -> Finished {
+        let status = self.child.wait().expect("a child of ours");
+        let [stdout, stderr] = self.streams.each_ref().map(|path| std::fs::read_to_string(path).expect("plain text"));
+        Finished { status, stdout, stderr, what: self.what.clone() }
+    }
+}
+
+impl Drop for Process {
+    /// A test that fails leaves no program behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Finished {
+    /// Panics with everything the program said when it ended in another way.
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{self}");
+        self
+    }
+
+    /// Whether a kill point was reached.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.status.signal() == Some(Signal::KILL.as_raw())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in the JSON of {self}"))
+    }
+
+    /// Panics unless the program said this on stderr.
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "does not say {words:?}: {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ended with {}\nstdout: {}\nstderr: {}", self.what, self.status, self.stdout, self.stderr)
+    }
+}
