@@ -8,8 +8,10 @@ use std::time::Duration;
 /// A value bound to a statement or read from a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// SQL null.
+    /// SQL null; bound, a null text.
     Null,
+    /// A null where a double is bound at other times: a prepared statement has one type for each of its parameters.
+    NoReal,
     /// Any integer, and booleans as 0 and 1.
     Int(i64),
     /// A double.
@@ -58,7 +60,7 @@ impl Row {
     pub fn text_or_null(&self, column: usize) -> Option<String> {
         match self.get(column) {
             Value::Text(text) => Some(text.clone()),
-            Value::Null | Value::Int(_) | Value::Real(_) | Value::Blob(_) => None,
+            Value::Null | Value::NoReal | Value::Int(_) | Value::Real(_) | Value::Blob(_) => None,
         }
     }
 
@@ -66,7 +68,7 @@ impl Row {
     pub fn int_or_null(&self, column: usize) -> Option<i64> {
         match self.get(column) {
             Value::Int(int) => Some(*int),
-            Value::Null | Value::Text(_) | Value::Real(_) | Value::Blob(_) => None,
+            Value::Null | Value::NoReal | Value::Text(_) | Value::Real(_) | Value::Blob(_) => None,
         }
     }
 
@@ -75,7 +77,7 @@ impl Row {
         match self.get(column) {
             Value::Real(real) => Some(*real),
             Value::Int(int) => Some(*int as f64),
-            Value::Null | Value::Text(_) | Value::Blob(_) => None,
+            Value::Null | Value::NoReal | Value::Text(_) | Value::Blob(_) => None,
         }
     }
 

@@ -154,7 +154,8 @@ impl Ledger {
             d.now_plus_ms("$2")
         );
         let (low, high) = eta.unzip();
-        let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low.into(), high.into()];
+        let [low, high] = [low, high].map(|seconds| seconds.map_or(Value::NoReal, Value::Real));
+        let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low, high];
         self.session.execute(&keep, &values).await?;
         self.read_beat(run, holder).await
     }

@@ -178,6 +178,7 @@ fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Postgr
     let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
     values.iter().fold(query, |query, value| match value {
         Value::Null => query.bind(None::<String>),
+        Value::NoReal => query.bind(None::<f64>),
         Value::Int(int) => query.bind(*int),
         Value::Real(real) => query.bind(*real),
         Value::Text(text) => query.bind(text.clone()),

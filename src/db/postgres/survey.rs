@@ -69,7 +69,7 @@ async fn survey_in_transaction(
     if let Some(last) = &survey.last {
         let after = look_up(session, &first_key(work)).await?;
         let range = KeyRange { after, through: last.clone() };
-        survey.boundary_plan = explain(session, &statements.boundary(false, rows), &range).await?;
+        survey.boundary_plan = explain(session, &statements.boundary(false, rows), &bound(&range)).await?;
         let output = key_as_stored(&work.key);
         let end = statements.boundary_where(&output, &statements.range_condition(false), rows);
         let end = session.fetch(&end, &bound(&range)).await?;
@@ -77,7 +77,11 @@ async fn survey_in_transaction(
         let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
         session.script(BY_CHOICE).await?;
         survey.cuts = cuts(session, work, slices).await?.into_iter().filter(|cut| cut != last).collect();
-        explain_change(session, &statements, &batch, &mut survey).await?;
+        explain_change(session, &statements, &bound(&batch), &mut survey).await?;
+    } else {
+        // An empty table has no key to bind, and its statement can still be wrong.
+        session.script(BY_CHOICE).await?;
+        explain_change(session, &statements, &vec![Value::Null; 2 * work.key.len()], &mut survey).await?;
     }
     Ok(survey)
 }
@@ -99,7 +103,7 @@ pub(super) async fn last_key_above(
 async fn explain_change(
     session: &mut PostgresSession,
     statements: &BatchStatements,
-    batch: &KeyRange,
+    batch: &[Value],
     survey: &mut Survey,
 ) -> Result<(), Failure> {
     for change in statements.change(false) {
@@ -242,8 +246,8 @@ async fn look_up(session: &mut PostgresSession, sql: &str) -> Result<Option<Key>
     rows.first().and_then(|row| row.text_or_null(0)).map(|text| read_key(&text)).transpose()
 }
 
-async fn explain(session: &mut PostgresSession, sql: &str, range: &KeyRange) -> Result<QueryPlan, Failure> {
-    let rows = session.fetch(&format!("explain (format json) {sql}"), &bound(range)).await?;
+async fn explain(session: &mut PostgresSession, sql: &str, keys: &[Value]) -> Result<QueryPlan, Failure> {
+    let rows = session.fetch(&format!("explain (format json) {sql}"), keys).await?;
     let mut plan = QueryPlan { by_index: true, ..QueryPlan::default() };
     if let Some(root) = plan_of(&rows) {
         read_node(&root, 0, &mut plan);

@@ -247,7 +247,7 @@ impl Session for SqliteSession {
 fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Sqlite, SqliteArguments> {
     let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
     values.iter().fold(query, |query, value| match value {
-        Value::Null => query.bind(None::<String>),
+        Value::Null | Value::NoReal => query.bind(None::<String>),
         Value::Int(int) => query.bind(*int),
         Value::Real(real) => query.bind(*real),
         Value::Text(text) => query.bind(text.clone()),

@@ -32,7 +32,9 @@ fn to_text(value: &Value) -> Result<String, Failure> {
         Value::Text(text) => format!("t:{text}"),
         Value::Blob(bytes) => format!("b:{}", hex(bytes)),
         // SQLite turns NaN into null, and a plan refuses keys that may be null.
-        Value::Null | Value::Real(_) => return Err(Failure::fatal("a key column is null: its row cannot be visited")),
+        Value::Null | Value::NoReal | Value::Real(_) => {
+            return Err(Failure::fatal("a key column is null: its row cannot be visited"));
+        }
     })
 }
 
