@@ -90,7 +90,6 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -142,7 +142,6 @@ pub fn parse(text: &str) -> Result<(Job, Vec<Problem>), Vec<Problem>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
 

@@ -177,7 +177,6 @@ fn nothing_left(rest: &str) -> Result<(), NameError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
 

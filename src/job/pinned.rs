@@ -118,7 +118,6 @@ fn conflict_word(on_conflict: OnConflict) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::job::parse;
 

@@ -155,7 +155,6 @@ fn shown(duration: std::time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::job::{Code, parse};
 

@@ -27,6 +27,18 @@ impl Expression {
     pub fn as_sql(&self) -> &str {
         &self.0
     }
+
+    /// Whether the text has a placeholder of a database that writes them `?`, `:name` or `@name`. To PostgreSQL these
+    /// signs are operators, so only the adapter of such a database asks.
+    pub fn has_sign_placeholder(&self) -> bool {
+        let words = sql::read(&self.0).words;
+        let next = words.iter().skip(1).map(Some).chain([None]);
+        words.iter().zip(next).any(|(word, next)| match word.token {
+            Token::Question => true,
+            Token::Colon | Token::AtSign => next.is_some_and(|next| matches!(next.token, Token::Word(_))),
+            _ => false,
+        })
+    }
 }
 
 impl fmt::Display for Expression {
@@ -195,9 +207,24 @@ fn finding(word: &Word, error: ExpressionError) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn placeholders_of_other_databases_are_seen_outside_of_quotes() {
+        let table = [
+            ("price * ?", true),
+            ("price * ?1", true),
+            ("price * :rate", true),
+            ("price * @rate", true),
+            ("price::int", false),
+            ("'what? :a @b'", false),
+            ("tags[1:2]", false),
+        ];
+        for (sql, has) in table {
+            assert_eq!(Expression::parse(sql).unwrap().has_sign_placeholder(), has, "{sql}");
+        }
+    }
 
     #[test]
     fn what_a_server_would_take_is_an_expression() {

@@ -93,7 +93,6 @@ impl Drop for InHand<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::future::Future;
     use std::pin::pin;

@@ -58,7 +58,6 @@ fn span(values: impl Iterator<Item = f64>) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn batch(seconds: f64) -> SampledBatch {

@@ -47,7 +47,6 @@ fn remaining((then, before): (Instant, f64), now: Instant, share: f64) -> Option
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

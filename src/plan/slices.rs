@@ -31,7 +31,6 @@ pub fn tile(cuts: &[Key], last: Option<&Key>) -> Vec<KeyRange> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn key(text: &str) -> Key {

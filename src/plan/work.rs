@@ -77,6 +77,15 @@ impl Work {
         }
     }
 
+    /// The user's own expressions.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let columns = match &self.action {
+            Action::Set(columns) | Action::Copy { columns, .. } => columns.as_slice(),
+            Action::Delete { .. } => &[],
+        };
+        self.scope.iter().chain(columns.iter().map(|(_, expression)| expression))
+    }
+
     /// Whether a row that was changed should have left the scope, so that a pass that finds no row in scope proves
     /// the end. A copy leaves its source as it was: for it, `where` only selects.
     pub fn is_swept(&self) -> bool {

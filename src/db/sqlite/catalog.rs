@@ -223,8 +223,8 @@ fn fires_on(trigger: &str, event: &str) -> bool {
     named.is_none_or(|named| named.eq_ignore_ascii_case(event))
 }
 
-/// The least bytes that a row with an integer key takes, with what the file keeps beside it.
-const LEAST_BYTES_PER_ROW: u64 = 16;
+/// The least bytes that a row with an integer key takes: its place in the page, two lengths, the key, one small value.
+const LEAST_BYTES_PER_ROW: u64 = 8;
 
 /// What a row takes that nothing is known of: a short text or two, and its share of an index.
 const USUAL_BYTES_PER_ROW: u64 = 64;
