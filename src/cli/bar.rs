@@ -176,7 +176,7 @@ impl View {
 
 fn style() -> ProgressStyle {
     // A template that cannot be read is a mistake of ours that the default style hides.
-    ProgressStyle::with_template("{prefix} [{bar:24}] {msg}")
+    ProgressStyle::with_template("{prefix} [{bar:24}] {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
 }

@@ -54,7 +54,7 @@ fn not_begun(job: &str, outcome: &Outcome) -> Exit {
             fail(&format!("{job} is paused{}; `tidegate resume {job}` lets it go on", since_by(run)), Exit::Stopped)
         }
         Outcome::Cancelled(run) => {
-            fail(&format!("{job} was cancelled{}; `run --restart` begins a new run", since_by(run)), Exit::Stopped)
+            fail(&format!("{job} is cancelled{}; `run --restart` begins a new run", since_by(run)), Exit::Stopped)
         }
         Outcome::HeldBy { held, .. } => {
             let runner = &held.runner;

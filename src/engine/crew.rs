@@ -62,6 +62,14 @@ impl Crew {
         }
     }
 
+    /// Waits until the run was looked at and the gate set accordingly. A stopped gate needs no look, and nobody looks.
+    pub(super) async fn look_again(&self) {
+        tokio::select! {
+            () = self.watch.look_again() => {}
+            () = self.gate.stopped() => {}
+        }
+    }
+
     /// A connection for batches.
     pub(super) async fn connect(&self) -> Result<Box<dyn Lane>, Failure> {
         self.database.lane(&self.work, &self.place, &self.batch, self.lease).await

@@ -257,7 +257,7 @@ async fn become_when_let(
         if control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
             return Ok(true);
         }
-        crew.watch.look_again().await;
+        crew.look_again().await;
     }
     Ok(false)
 }

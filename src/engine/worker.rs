@@ -63,7 +63,7 @@ impl Worker<'_> {
             match turn {
                 Turn::GoOn => {}
                 Turn::SliceDone => return Ok(true),
-                Turn::LookAgain => self.crew.watch.look_again().await,
+                Turn::LookAgain => self.crew.look_again().await,
                 Turn::After(delay) => tokio::select! {
                     () = tokio::time::sleep(delay) => {}
                     () = self.crew.gate.stopped() => return Ok(false),

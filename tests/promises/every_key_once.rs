@@ -1,7 +1,7 @@
 //! For any keys, any number of workers, any batch size and any interruptions: is every key visited exactly once?
 //! Properties instead of examples; on SQLite, where a case takes milliseconds.
 
-use crate::support::{Target, add_one, batches_of};
+use crate::support::{Target, add_one, batches_by};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -15,7 +15,7 @@ const CASES: u32 = 60;
 struct Run {
     key: Key,
     batch_rows: u64,
-    workers: u32,
+    workers: u64,
     kills: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ fn every_key_is_visited_exactly_once() {
 async fn visited_once(run: &Run) {
     let target = Target::sqlite().await;
     let keys = run.key.create(&target).await;
-    let batch = batches_of(run.batch_rows).replace("workers = 2", &format!("workers = {}", run.workers));
+    let batch = batches_by(run.workers, run.batch_rows);
     let job = target.job("any", &add_one("items", &batch));
     for kill in &run.kills {
         let ended = target.start_killed_at(kill, &["run", &job.path]).end().await;
@@ -58,7 +58,7 @@ async fn visited_once(run: &Run) {
 }
 
 fn runs() -> impl Strategy<Value = Run> {
-    (keys(), 1..40_u64, 1..4_u32, vec(kills(), 0..5)).prop_map(|(key, batch_rows, workers, kills)| Run {
+    (keys(), 1..40_u64, 1..4_u64, vec(kills(), 0..5)).prop_map(|(key, batch_rows, workers, kills)| Run {
         key,
         batch_rows,
         workers,

@@ -3,7 +3,7 @@
 
 mod matrix;
 
-use crate::support::{Target, add_one, batches_of, promises};
+use crate::support::{Target, add_one, batches_by, promises};
 use matrix::{KeyCase, POSTGRES, SQLITE};
 
 promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
@@ -34,7 +34,7 @@ async fn walk(target: &Target, case: &KeyCase, batch_rows: u64) {
         ))
         .await;
     let count = target.number(&format!("select count(*) from \"{table}\"")).await;
-    let job = target.job(name, &add_one(&table, &batches_of(batch_rows)));
+    let job = target.job(name, &add_one(&table, &batches_by(1, batch_rows)));
     println!("{name}: {count} rows, {batch_rows} a batch");
     let kills = target.run_killed_at(&["batch-committed=return"], &job).await;
 

@@ -93,7 +93,7 @@ async fn sigint_stops_like_sigterm(target: Target) {
 }
 
 fn run_with_lease(items: &Counted) -> [&str; 4] {
-    ["run", &items.job.path, "--lease", "6s"]
+    ["run", &items.job.path, "--lease", "2s"]
 }
 
 /// Stops the runner. On SQLite not within a transaction: the file has one writer, so a frozen writer keeps everybody
@@ -115,7 +115,7 @@ async fn stall(target: &Target, runner: &Process) {
 async fn successor(target: &Target, items: &Counted) -> Process {
     let before = batches(target).await;
     let mut process = None;
-    within(Duration::from_secs(6 + 2), "another runner takes over", async || {
+    within(Duration::from_secs(2 + 2), "another runner takes over", async || {
         let mut candidate = target.start(&run_with_lease(items));
         until("the candidate commits or ends", async || batches(target).await > before || !candidate.is_running())
             .await;

@@ -158,10 +158,10 @@ pub(super) const IMPOSSIBLE: &[Impossible] = &[
     },
     Impossible {
         name: "copy-without-its-conflict-key",
-        postgres: Some(PLAIN),
-        sqlite: Some(PLAIN),
-        job: "[table]\nname = \"impossible\"\n[change.copy]\ninto = \"impossible\"\n\
-              columns = { touched = \"id\" }\non_conflict = \"skip\"",
+        postgres: Some(WITH_NARROW_TABLE),
+        sqlite: Some(WITH_NARROW_TABLE),
+        job: "[table]\nname = \"impossible\"\n[change.copy]\ninto = \"narrow\"\n\
+              columns = { id = \"id\" }\non_conflict = \"skip\"",
         code: "conflict-key-not-copied",
     },
     Impossible {

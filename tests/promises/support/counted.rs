@@ -34,7 +34,7 @@ impl Counted {
 pub(crate) fn series(target: &Target, last: u64) -> String {
     target.either(
         format!("select i from generate_series(1, {last}) i"),
-        format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {last}) select i from n"),
+        format!("with recursive n(i) as (select 1 union all select i + 1 from n limit {last}) select i from n"),
     )
 }
 

@@ -25,5 +25,10 @@ pub(crate) fn add_one(table: &str, batch: &str) -> String {
 
 /// Batches of exactly that size, two at a time.
 pub(crate) fn batches_of(rows: u64) -> String {
-    format!("[batch]\nrows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}\nworkers = 2\n")
+    batches_by(2, rows)
+}
+
+/// Batches of exactly that size, by so many workers.
+pub(crate) fn batches_by(workers: u64, rows: u64) -> String {
+    format!("[batch]\nrows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}\nworkers = {workers}\n")
 }

@@ -13,7 +13,7 @@ mod tidegate;
 mod until;
 
 pub(crate) use counted::{Counted, batches, rows_changed, series};
-pub(crate) use job::{Job, add_one, batches_of};
+pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use postgres::program;
 pub(crate) use random::Random;
 pub(crate) use target::Target;
