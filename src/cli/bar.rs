@@ -38,6 +38,7 @@ struct View {
     /// Why nothing moves, while nothing does.
     waiting: Option<String>,
     sweeping: bool,
+    disconnected: bool,
 }
 
 impl View {
@@ -58,6 +59,7 @@ impl View {
             eta: None,
             waiting: None,
             sweeping: false,
+            disconnected: false,
         }
     }
 
@@ -109,14 +111,18 @@ impl View {
                 self.sweeping = true;
                 self.say(&format!("sweep, pass {pass}: looking for rows that are left"));
             }
-            Event::ConnectionLost { failure } => {
+            // Each connection tells of itself; once is enough.
+            Event::ConnectionLost { failure } if !self.disconnected => {
+                self.disconnected = true;
                 self.say(&format!("connection lost, trying again: {failure}"));
                 self.waiting = Some("held: connection lost".to_owned());
             }
-            Event::ConnectionRestored => {
+            Event::ConnectionRestored if self.disconnected => {
+                self.disconnected = false;
                 self.say("connected again");
                 self.waiting = None;
             }
+            Event::ConnectionLost { .. } | Event::ConnectionRestored => {}
         }
     }
 

@@ -40,10 +40,6 @@ pub(super) async fn init(shared: &Shared, print_only: bool, dialect: Option<Prin
             print(&format!("the state tables are ready in {}", database.address()));
             Exit::Done
         }
-        Err(failure) => {
-            let exit = database_failed(&failure);
-            super::wording::say("help: `tidegate init --print` shows what an administrator can run instead");
-            exit
-        }
+        Err(failure) => database_failed(&failure),
     }
 }

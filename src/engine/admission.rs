@@ -2,7 +2,7 @@
 //! its lease.
 
 use super::{Options, Outcome, planning};
-use crate::db::{Database, Failure, Held, Ledger, NewRun, NotInstalled, RunRecord, Taken};
+use crate::db::{Class, Database, Failure, Held, Ledger, NewRun, RunRecord, Taken};
 use crate::job::{self, Difference, Job};
 use crate::plan::{Plan, Work, resolve};
 use crate::run::RunState;
@@ -20,6 +20,10 @@ pub(super) struct Admitted {
     pub(super) resumed: bool,
 }
 
+/// Tries to take a run whose rows somebody has locked; each waits as long as the ledger waits for a lock. A batch that
+/// stays in hand for longer belongs to a process that sleeps where no server can end it.
+const MAX_BLOCKED_TRIES: u32 = 12;
+
 /// What comes of asking to run.
 pub(super) enum Admission {
     Admitted(Box<Admitted>),
@@ -34,10 +38,13 @@ pub(super) async fn admit(
     runner: &Runner,
     options: &Options,
 ) -> Result<Admission, Failure> {
-    if let Err(NotInstalled::Newer(_) | NotInstalled::Missing) = ledger.check_installed().await? {
-        ledger.install().await?;
-    }
+    ledger.install().await?;
     let newest = ledger.newest_run(&job.name).await?;
+    if let Some(RunRecord { state: RunState::Failed, table_name, .. }) = &newest
+        && let Some(other) = ledger.run_on_table(table_name).await?
+    {
+        return Ok(Admission::Not(Outcome::TableBusy(Box::new(other))));
+    }
     let (run, resumed) = match decide(newest, job, options) {
         Decision::Answer(outcome) => return Ok(Admission::Not(outcome)),
         Decision::GoOn(run) => (run, true),
@@ -147,13 +154,17 @@ fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
 /// other, one renewal of the lease shows that it lives, and its end that it does not.
 async fn take(ledger: &mut Ledger, run: i64, runner: &Runner, lease: Duration) -> Result<Option<Outcome>, Failure> {
     let mut seen: Option<Held> = None;
+    let mut blocked = 0;
     loop {
         let held = match ledger.take_run(run, runner, lease).await {
             Ok(Taken::Yes(_)) => return Ok(None),
             Ok(Taken::HeldBy(held)) => held,
             Ok(Taken::NotNow(state)) => return not_now(ledger, run, state).await.map(Some),
-            // The last holder's batch is still in hand at the server.
-            Err(failure) if failure.class == crate::db::Class::Retry => continue,
+            // The last holder's batch is still in hand at the server; each try waited for it.
+            Err(failure) if failure.class == Class::Retry && blocked < MAX_BLOCKED_TRIES => {
+                blocked += 1;
+                continue;
+            }
             Err(failure) => return Err(failure),
         };
         let renewed = seen

@@ -26,6 +26,9 @@ use tokio::task::JoinSet;
 /// rolls them back.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// How long letting the run go may take after a stop was asked for.
+const RELEASE_GRACE: Duration = Duration::from_secs(5);
+
 /// A run that this process holds, on its way to the end.
 pub(super) struct Passes {
     crew: Arc<Crew>,
@@ -91,11 +94,8 @@ impl Passes {
     /// Walks until the run is done, stopped, cancelled or lost; leaves the record as it ended.
     pub(super) async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Outcome, Failure> {
         let end = self.walk_and_watch(stop).await;
-        let retries = self.crew.retries.load(Ordering::Relaxed);
-        let (run, runner) = (self.record.id, &self.runner);
-        if retries > 0 {
-            self.control.call(async |ledger| ledger.count_retries(run, retries).await).await?;
-        }
+        // Bookkeeping: a server that is down now is not waited for.
+        let _ = tokio::time::timeout(RELEASE_GRACE, self.count_retries()).await;
         let summary = self.summary();
         match end {
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
@@ -104,11 +104,24 @@ impl Passes {
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
             End { walked: Some(Ok(Walked::Stopped)) | None, .. } => {
-                let reason = Some("stopped by a signal");
-                self.control.call(async |ledger| ledger.release(run, runner, reason).await).await?;
+                // A server that is down cannot be told; the lease then ends by itself.
+                let _ = tokio::time::timeout(RELEASE_GRACE, self.release("stopped by a signal")).await;
                 Ok(Outcome::Stopped(summary))
             }
         }
+    }
+
+    async fn count_retries(&mut self) -> Result<(), Failure> {
+        let (run, retries) = (self.record.id, self.crew.retries.load(Ordering::Relaxed));
+        match retries {
+            0 => Ok(()),
+            _ => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
+        }
+    }
+
+    async fn release(&mut self, reason: &str) -> Result<(), Failure> {
+        let (run, runner) = (self.record.id, &self.runner);
+        self.control.call(async |ledger| ledger.release(run, runner, Some(reason)).await).await
     }
 
     async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
@@ -164,7 +177,10 @@ impl Passes {
     async fn failed(mut self, why: String) -> Result<Outcome, Failure> {
         let mut by = Move::new(RunState::Failed, &self.runner.actor);
         by.failure = Some(why.clone());
-        self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await?;
+        if !self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await? {
+            // Cancelled, or another runner's, at the same moment.
+            self.release(&why).await?;
+        }
         Ok(Outcome::Failed(self.summary(), why))
     }
 

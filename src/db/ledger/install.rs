@@ -7,6 +7,9 @@ use crate::db::failure::Failure;
 /// The newest schema this program knows.
 pub const SCHEMA_VERSION: i64 = 1;
 
+/// PostgreSQL's code for a role that may not do this.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// Why there is nothing to read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotInstalled {
@@ -52,7 +55,12 @@ impl Ledger {
         }
         self.begin().await?;
         let installed = self.migrate().await;
-        self.end(installed, "create the state tables").await
+        self.end(installed, "create the state tables").await.map_err(|mut failure| {
+            if failure.has_code(&[INSUFFICIENT_PRIVILEGE]) {
+                failure.message += "; `tidegate init --print` shows what an administrator can run instead";
+            }
+            failure
+        })
     }
 
     async fn migrate(&mut self) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
-//! What does SQLite know about a table? Its schema, two index look-ups and the numbers of ANALYZE; never a scan.
+//! What does SQLite know about a table? Its schema, and what the planner makes of its indexes; never a scan.
 
 use super::connect::{BEGIN_READING, SqliteSession};
+use super::estimate::estimated_rows;
 use crate::db::dialect::{Dialect, quote};
 use crate::db::failure::{Class, Failure};
-use crate::db::session::{Row, Session, Value};
+use crate::db::session::Session;
 use crate::job::{Change, Ident, Job, TableName};
 use crate::plan::{ColumnFacts, Facts, TableFacts, TableKind};
 use sqlparser::dialect::SQLiteDialect;
@@ -69,7 +70,8 @@ async fn table(
     };
     let columns = columns(session, &own_name).await?;
     let indexes = indexes(session, &own_name).await?;
-    let rowid_alias = rowid_alias(&columns, &indexes, row.int(2)? == 1);
+    let without_rowid = row.int(2)? == 1;
+    let rowid_alias = rowid_alias(&columns, &indexes, without_rowid);
     facts.primary_key = primary_key(&columns);
     facts.unique_keys.extend(rowid_alias.clone().map(|alias| vec![alias]));
     for index in &indexes {
@@ -81,7 +83,7 @@ async fn table(
     facts.columns = columns.into_iter().map(|column| column.facts(rowid_alias.as_ref())).collect();
     if is_plain {
         facts.triggers = triggers(session, &own_name, event).await?;
-        facts.estimated_rows = estimated_rows(session, name, &facts).await?;
+        facts.estimated_rows = estimated_rows(session, name, &facts, without_rowid).await?;
     }
     Ok(Some(facts))
 }
@@ -221,55 +223,6 @@ fn fires_on(trigger: &str, event: &str) -> bool {
     });
     let named = words.find(|word| ["insert", "update", "delete"].iter().any(|event| word.eq_ignore_ascii_case(event)));
     named.is_none_or(|named| named.eq_ignore_ascii_case(event))
-}
-
-/// The least bytes that a row with an integer key takes: its place in the page, two lengths, the key, one small value.
-const LEAST_BYTES_PER_ROW: u64 = 8;
-
-/// What a row takes that nothing is known of: a short text or two, and its share of an index.
-const USUAL_BYTES_PER_ROW: u64 = 64;
-
-/// What ANALYZE counted, else a guess from the file's size. An integer key that is unique bounds both: there are no more
-/// rows than numbers from its first to its last.
-async fn estimated_rows(session: &mut SqliteSession, name: &TableName, facts: &TableFacts) -> Result<u64, Failure> {
-    let analyzed = analyzed_rows(session, &name.name).await?;
-    Ok(match (analyzed, numbers_in_key(session, name, facts).await?) {
-        (Some(rows), numbers) => rows.min(numbers.unwrap_or(u64::MAX)),
-        (None, Some(numbers)) => numbers.min(facts.bytes / LEAST_BYTES_PER_ROW),
-        (None, None) => facts.bytes / USUAL_BYTES_PER_ROW,
-    })
-}
-
-async fn analyzed_rows(session: &mut SqliteSession, table: &Ident) -> Result<Option<u64>, Failure> {
-    let exists = "select 1 from sqlite_schema where name = 'sqlite_stat1'";
-    if session.fetch(exists, &[]).await?.is_empty() {
-        return Ok(None);
-    }
-    // A line per index; that of a partial index counts fewer rows.
-    let sql = "select max(cast(stat as integer)) from sqlite_stat1 where tbl = $1 collate nocase";
-    let rows = session.fetch(sql, &[table.as_str().into()]).await?;
-    Ok(rows.first().and_then(|row| row.int_or_null(0)).map(i64::unsigned_abs))
-}
-
-/// How many numbers lie from the first to the last key, where the primary key is one column of whole numbers.
-async fn numbers_in_key(
-    session: &mut SqliteSession,
-    name: &TableName,
-    facts: &TableFacts,
-) -> Result<Option<u64>, Failure> {
-    let [column] = facts.primary_key.as_slice() else { return Ok(None) };
-    if !facts.unique_keys.contains(&facts.primary_key) {
-        return Ok(None);
-    }
-    let (table, column) = (Dialect::Sqlite.table(name), quote(column));
-    // One look-up each; `min` and `max` in one select would read every row.
-    let sql = format!("select (select min(t.{column}) from {table} as t), (select max(t.{column}) from {table} as t)");
-    let rows = session.fetch(&sql, &[]).await?;
-    Ok(match rows.first().map(|Row(ends)| ends.as_slice()) {
-        Some([Value::Int(first), Value::Int(last)]) => Some(last.abs_diff(*first).saturating_add(1)),
-        Some([Value::Null, _]) => Some(0),
-        _ => None,
-    })
 }
 
 async fn similar_tables(session: &mut SqliteSession, name: &TableName) -> Result<Vec<String>, Failure> {

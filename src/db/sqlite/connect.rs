@@ -37,8 +37,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A rollback does nothing that takes longer.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A wait for the writer's place looks again this often. SQLite's own wait looks only every 100 ms in the end, and misses
-/// the short moments that another runner leaves between two batches.
+/// How often a wait of [`SqliteSession::looking_often`] looks again: it must not miss the moment that a runner leaves
+/// the file free between two batches.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Instructions between two looks at the clock: some ten microseconds' worth.
@@ -68,7 +68,12 @@ impl Connector {
             return Err(Failure::fatal(missing).while_doing(doing()));
         }
         match timeout(CONNECT_TIMEOUT, open(self.options(lock_timeout))).await {
-            Ok(Ok(watched)) => Ok(SqliteSession { watched: Some(watched), deadline: DEFAULT_DEADLINE, lock_timeout }),
+            Ok(Ok(watched)) => Ok(SqliteSession {
+                watched: Some(watched),
+                deadline: DEFAULT_DEADLINE,
+                lock_timeout,
+                looks_often: false,
+            }),
             Ok(Err(error)) => Err(from_sqlx(&error).while_doing(doing())),
             Err(_) => {
                 let waited = humantime::format_duration(CONNECT_TIMEOUT);
@@ -137,9 +142,16 @@ pub(super) struct SqliteSession {
     watched: Option<Watched>,
     deadline: Duration,
     lock_timeout: Duration,
+    looks_often: bool,
 }
 
 impl SqliteSession {
+    /// Waits for the writer's place by looking often. SQLite's own wait looks every 100 ms in the end, which is right for
+    /// batches: they get in no sooner than the application does. Leases and operators must get in between batches.
+    pub(super) fn looking_often(self) -> Self {
+        Self { looks_often: true, ..self }
+    }
+
     /// Runs one call: its statement is interrupted after `limit`, and when that does not help the connection is given
     /// up after `patience`. It is also given up when the caller stops waiting.
     async fn call<T, F>(&mut self, limit: Duration, patience: Duration, call: F) -> Result<T, Failure>
@@ -217,7 +229,7 @@ impl Session for SqliteSession {
 
     async fn script(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
         match sql {
-            BEGIN_WRITING => self.begin_writing().await,
+            BEGIN_WRITING if self.looks_often => self.begin_writing().await,
             other => self.run_script(other).await,
         }
     }

@@ -6,6 +6,9 @@ use crate::db::failure::{Class, Failure};
 /// A statement that is wrong by itself, and also a `rollback` that finds nothing to roll back.
 pub(super) const ERROR: &str = "1";
 
+/// A statement that was stopped in the middle.
+const INTERRUPT: i32 = 9;
+
 /// A trigger's own `raise`.
 const CONSTRAINT_TRIGGER: i32 = 1811;
 
@@ -20,8 +23,8 @@ pub(super) fn class_of(code: i32) -> Class {
         15 => Class::Retry,
         // SCHEMA: the table changed under a prepared statement more often than it was prepared anew.
         17 => Class::Retry,
-        // INTERRUPT: only the statement's own deadline interrupts.
-        9 => Class::Shrink,
+        // Only the statement's own deadline interrupts.
+        INTERRUPT => Class::Shrink,
         // READONLY 8, IOERR 10, CORRUPT 11, FULL 13, CANTOPEN 14, TOOBIG 18, CONSTRAINT 19, MISMATCH 20, NOTADB 26 and
         // the rest, in all their forms: nothing is better the second time.
         _ => Class::Fatal,
@@ -59,6 +62,7 @@ pub(super) fn closed() -> Failure {
 /// What may be shown. SQLite's own messages name the table and the column and never a value; a trigger's may.
 fn message_of(code: i32, message: &str) -> String {
     match code {
+        INTERRUPT => "the statement took longer than it may".to_owned(),
         CONSTRAINT_TRIGGER => "a trigger refused the change; its message may repeat a row's values".to_owned(),
         _ => message.to_owned(),
     }

@@ -1,12 +1,13 @@
 //! SQLite, as bundled with the driver.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
+//! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
 //! Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
 mod connect;
 mod demo;
+mod estimate;
 mod failure;
 mod key_text;
 mod lane;
@@ -71,7 +72,8 @@ impl Database for Sqlite {
     }
 
     async fn ledger(&self) -> Result<Ledger, Failure> {
-        Ok(Ledger::new(Box::new(self.connector.connect(LOCK_TIMEOUT).await?), Dialect::Sqlite))
+        let session = self.connector.connect(LOCK_TIMEOUT).await?.looking_often();
+        Ok(Ledger::new(Box::new(session), Dialect::Sqlite))
     }
 
     /// The lease says nothing here: nobody can take the locks of a process that sleeps, nor begin before it wakes.
