@@ -98,6 +98,16 @@ impl Row {
     }
 }
 
+/// The text in the first column of the first row, if there is one.
+pub fn first_text(rows: &[Row]) -> Option<String> {
+    rows.first().and_then(|row| row.text_or_null(0))
+}
+
+/// The count in the first column of the first row; 0 where there is none.
+pub fn first_int(rows: &[Row]) -> u64 {
+    rows.first().and_then(|row| row.int_or_null(0)).unwrap_or_default().unsigned_abs()
+}
+
 fn unexpected(what: &str, column: usize) -> Failure {
     Failure::fatal(format!("column {column} of an answer is not {what}"))
 }

@@ -2,14 +2,15 @@
 //! change, the checkpoint, `commit`. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
-use super::survey;
+use super::range::change;
+use super::spelling::{BY_CHOICE, BY_INDEX, key_as_stored, place_expression, settings};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
-use crate::db::session::{Session, Value};
-use crate::db::statement::{BatchStatements, ChangeStatement, CountedBy};
+use crate::db::session::Session;
+use crate::db::statement::BatchStatements;
 use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
 use crate::job::Batch;
-use crate::key::{Key, KeyRange};
+use crate::key::KeyRange;
 use crate::plan::Work;
 use async_trait::async_trait;
 use std::time::Duration;
@@ -48,20 +49,18 @@ impl PostgresLane {
     fn opening(&self, lease: &SliceLease, rows: u32) -> String {
         let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
         let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
-        let output = survey::key_as_stored(&self.statements.work().key);
+        let output = key_as_stored(&self.statements.work().key);
         let end = self.statements.boundary_where(&output, &range, rows);
         format!(
-            "begin; {settings}; {by_index}; \
+            "begin; {settings}; {BY_INDEX}; \
              select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end \
              from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
              and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
-             and r.state in ('running', 'sweeping')) for no key update of s; {by_choice}",
-            by_index = survey::BY_INDEX,
-            by_choice = survey::BY_CHOICE,
+             and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
             settings = self.settings,
-            place = survey::place_expression(self.statements.work()),
+            place = place_expression(self.statements.work()),
             run = lease.run,
             pass = lease.pass,
             number = lease.number,
@@ -74,22 +73,6 @@ impl PostgresLane {
     fn stored_key(&self, column: &str) -> Vec<String> {
         let key = self.statements.work().key.iter().enumerate();
         key.map(|(i, part)| format!("({column}::json ->> {i})::{}", part.sql_type)).collect()
-    }
-
-    async fn run(&mut self, statement: &ChangeStatement, values: &[Value]) -> Result<Option<Applied>, Failure> {
-        match statement.counted_by {
-            CountedBy::Row => {
-                let rows = self.session.fetch(&statement.sql, values).await?;
-                let row = rows.first().ok_or_else(|| Failure::fatal("the change gave no count"))?;
-                let (rows, still) = (row.int(0)?, row.int(1)?);
-                Ok(Some(Applied { rows: rows.unsigned_abs(), still_in_scope: still.unsigned_abs() }))
-            }
-            CountedBy::Tag => {
-                let rows = self.session.execute(&statement.sql, values).await?;
-                Ok(Some(Applied { rows, still_in_scope: 0 }))
-            }
-            CountedBy::Nothing => self.session.execute(&statement.sql, values).await.map(|_| None),
-        }
     }
 }
 
@@ -118,12 +101,7 @@ impl Lane for PostgresLane {
     }
 
     async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
-        let values = bound(range);
-        let mut applied = Applied::default();
-        for statement in self.statements.change(range.after.is_none()) {
-            applied = self.run(&statement, &values).await?.unwrap_or(applied);
-        }
-        Ok(applied)
+        change(&mut self.session, &self.statements, range).await
     }
 
     async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure> {
@@ -148,35 +126,4 @@ impl Lane for PostgresLane {
     fn is_closed(&self) -> bool {
         self.session.is_closed()
     }
-}
-
-/// Settings of every batch. They end with the transaction, so that nothing stays behind in a pooler's connection.
-pub(super) fn settings(batch: &Batch, lease: Duration) -> String {
-    [
-        // Lost before anybody of the application has to wait longer.
-        format!("set local lock_timeout = {}", batch.lock_timeout.as_millis()),
-        format!("set local statement_timeout = {}", batch.statement_timeout.as_millis()),
-        // A runner that was put to sleep gives its locks back before its lease ends.
-        format!("set local idle_in_transaction_session_timeout = {}", (lease / 2).as_millis()),
-        // The text of keys and of the user's casts must not depend on who runs the job.
-        "set local datestyle = 'ISO, MDY'".to_owned(),
-        "set local timezone = 'UTC'".to_owned(),
-        "set local bytea_output = 'hex'".to_owned(),
-        "set local extra_float_digits = 1".to_owned(),
-        // A policy that hides rows becomes an error instead of rows that are silently left out.
-        "set local row_security = off".to_owned(),
-        // A range is planned with its keys; a plan made for any range could read the whole table.
-        "set local plan_cache_mode = force_custom_plan".to_owned(),
-    ]
-    .join("; ")
-}
-
-/// The values of a range, in the order in which the statements bind them.
-pub(super) fn bound(range: &KeyRange) -> Vec<Value> {
-    BatchStatements::bound(range.after.as_ref().map(key_values), key_values(&range.through))
-}
-
-/// The values of one key.
-pub(super) fn key_values(key: &Key) -> Vec<Value> {
-    key.parts().iter().map(|part| part.as_str().into()).collect()
 }

@@ -1,12 +1,15 @@
 //! PostgreSQL, 14 and later.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
+//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch); what they share is in [`spelling`] and [`range`].
 
 mod catalog;
 mod connect;
 mod failure;
 mod lane;
+mod range;
+mod sample;
+mod spelling;
 mod survey;
 
 use super::failure::Failure;
@@ -60,7 +63,7 @@ impl Database for Postgres {
         batch: &Batch,
     ) -> Result<SampledBatch, Failure> {
         let mut session = self.connector.connect().await?;
-        let sampled = survey::sample(&mut session, work, after, through, batch).await;
+        let sampled = sample::sample(&mut session, work, after, through, batch).await;
         session.rollback().await;
         sampled
     }

@@ -2,37 +2,19 @@
 //! blocks and `explain`; never a scan, never a write (a sampled batch is rolled back).
 
 use super::connect::PostgresSession;
-use super::lane::{bound, key_values, settings};
+use super::range::range_end;
+use super::spelling::{BY_CHOICE, BY_INDEX, begin_survey, bound, key_as_stored, key_values, place_expression};
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
-use crate::db::session::{Row, Session, Value};
-use crate::db::statement::{BatchStatements, CountedBy};
-use crate::job::Batch;
+use crate::db::session::{Row, Session, Value, first_int, first_text};
+use crate::db::statement::BatchStatements;
 use crate::key::{Key, KeyRange};
-use crate::plan::{KeyColumn, QueryPlan, SampledBatch, Statements, Survey, Work};
-use std::time::{Duration, Instant};
+use crate::plan::{KeyColumn, QueryPlan, Statements, Survey, Work};
 
 /// Blocks read to cut the key space: each slice's share is then right within a few per cent, for the cost of as many
 /// random reads as a slow disk does in a few seconds.
 const SAMPLED_BLOCKS: u64 = 512;
-
-/// A sampled batch is nobody's slice; it is given up when we fall asleep in it, like a runner's.
-const SAMPLE_LEASE: Duration = Duration::from_secs(10);
-
-/// Settings under which look-ups and texts are the same whoever asks.
-const SURVEYING: &str = "begin transaction isolation level repeatable read read only; \
-    set local statement_timeout = '30s'; set local lock_timeout = '2s'; set local datestyle = 'ISO, MDY'; \
-    set local timezone = 'UTC'; set local bytea_output = 'hex'; set local extra_float_digits = 1; \
-    set local row_security = off; set local plan_cache_mode = force_custom_plan";
-
-/// Look-ups by the index, whatever the statistics say.
-pub(super) const BY_INDEX: &str =
-    "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off";
-
-/// The planner's own choice again.
-pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set local enable_bitmapscan to default; \
-    set local enable_sort to default";
 
 /// Finds bounds, cuts and query plans, in one read-only snapshot.
 pub(super) async fn survey(
@@ -41,7 +23,7 @@ pub(super) async fn survey(
     rows: u32,
     slices: usize,
 ) -> Result<Survey, Failure> {
-    session.script(SURVEYING).await?;
+    session.script(&begin_survey()).await?;
     let surveyed = survey_in_transaction(session, work, rows, slices).await;
     session.rollback().await;
     surveyed.map_err(|failure| failure.while_doing(format!("look at {}", work.table)))
@@ -70,10 +52,7 @@ async fn survey_in_transaction(
         let after = look_up(session, &first_key(work)).await?;
         let range = KeyRange { after, through: last.clone() };
         survey.boundary_plan = explain(session, &statements.boundary(false, rows), &bound(&range)).await?;
-        let output = key_as_stored(&work.key);
-        let end = statements.boundary_where(&output, &statements.range_condition(false), rows);
-        let end = session.fetch(&end, &bound(&range)).await?;
-        let end = end.first().and_then(|row| row.text_or_null(0)).map(|text| read_key(&text)).transpose()?;
+        let end = range_end(session, &statements, &range, rows).await?;
         let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
         session.script(BY_CHOICE).await?;
         survey.cuts = cuts(session, work, slices).await?.into_iter().filter(|cut| cut != last).collect();
@@ -92,7 +71,7 @@ pub(super) async fn last_key_above(
     work: &Work,
     bound: &Key,
 ) -> Result<Option<Key>, Failure> {
-    session.script(&format!("{SURVEYING}; {BY_INDEX}")).await?;
+    session.script(&format!("{}; {BY_INDEX}", begin_survey())).await?;
     let statements = BatchStatements::new(Dialect::Postgres, work.clone());
     let sql = statements.last_above(&key_as_stored(&work.key));
     let rows = session.fetch(&sql, &key_values(bound)).await?;
@@ -166,62 +145,6 @@ async fn cuts(session: &mut PostgresSession, work: &Work, slices: usize) -> Resu
     Ok(cuts)
 }
 
-/// Runs one batch and measures it. The caller rolls back.
-pub(super) async fn sample(
-    session: &mut PostgresSession,
-    work: &Work,
-    after: Option<&Key>,
-    through: &Key,
-    batch: &Batch,
-) -> Result<SampledBatch, Failure> {
-    let statements = BatchStatements::new(Dialect::Postgres, work.clone());
-    let mut range = KeyRange { after: after.cloned(), through: through.clone() };
-    let open_below = range.after.is_none();
-    let begun = Instant::now();
-    let before = session
-        .script(&format!("begin; {}; select pg_current_wal_insert_lsn()::text", settings(batch, SAMPLE_LEASE)))
-        .await?;
-    let condition = statements.range_condition(open_below);
-    let end = statements.boundary_where(&key_as_stored(&work.key), &condition, batch.rows);
-    let end = session.fetch(&end, &bound(&range)).await?;
-    if let Some(end) = end.first().and_then(|row| row.text_or_null(0)) {
-        range.through = read_key(&end)?;
-    }
-    let mut rows = 0;
-    for change in statements.change(open_below) {
-        rows = match change.counted_by {
-            CountedBy::Row => first_int(&session.fetch(&change.sql, &bound(&range)).await?),
-            CountedBy::Tag | CountedBy::Nothing => session.execute(&change.sql, &bound(&range)).await?,
-        };
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    let wal = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint";
-    let before: Value = first_text(&before).as_deref().into();
-    let wal = session.fetch(wal, &[before]).await?;
-    Ok(SampledBatch { rows, seconds, wal_bytes: Some(first_int(&wal)) })
-}
-
-/// Names the server, the table and the columns the work depends on; compared in each batch, in its transaction. The
-/// batch's own look-up holds a lock on the table by then, so the name cannot come to mean another table.
-pub(super) fn place_expression(work: &Work) -> String {
-    let table = literal(&Dialect::Postgres.table(&work.table));
-    let names: Vec<_> = work.watched_columns().into_iter().map(|name| literal(name.as_str())).collect();
-    format!(
-        "(select system_identifier from pg_control_system())::text || ' ' || \
-         coalesce(to_regclass({table})::oid::text, 'no table') || ' ' || \
-         (select coalesce(md5(string_agg(a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || \
-         a.attcollation, ',' order by a.attnum)), 'no columns') from pg_catalog.pg_attribute as a \
-         where a.attrelid = to_regclass({table}) and not a.attisdropped and a.attname in ({names}))",
-        names = names.join(", ")
-    )
-}
-
-/// A row's key as the state tables keep it.
-pub(super) fn key_as_stored(key: &[KeyColumn]) -> String {
-    let parts: Vec<_> = key.iter().map(|column| format!("t.{}::text", quote(&column.name))).collect();
-    format!("json_build_array({})::text", parts.join(", "))
-}
-
 fn key_columns(key: &[KeyColumn], direction: &str) -> String {
     let columns: Vec<_> = key.iter().map(|column| format!("t.{}{direction}", quote(&column.name))).collect();
     columns.join(", ")
@@ -284,12 +207,4 @@ fn read_node(node: &serde_json::Value, depth: usize, plan: &mut QueryPlan) {
     for child in node.get("Plans").and_then(serde_json::Value::as_array).into_iter().flatten() {
         read_node(child, depth + 1, plan);
     }
-}
-
-fn first_text(rows: &[Row]) -> Option<String> {
-    rows.first().and_then(|row| row.text_or_null(0))
-}
-
-fn first_int(rows: &[Row]) -> u64 {
-    rows.first().and_then(|row| row.int_or_null(0)).unwrap_or_default().unsigned_abs()
 }

@@ -1,8 +1,8 @@
 //! SQLite, as bundled with the driver.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch).
-//! Apart from them: [`demo`] (the table of `tidegate demo`).
+//! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query
+//! plans), [`lane`] (one batch). Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
 mod connect;

@@ -1,0 +1,76 @@
+//! How does PostgreSQL write what its lane and its survey share? Settings, keys, and the name of a place. Knows no
+//! connection.
+
+use crate::db::dialect::{Dialect, literal, quote};
+use crate::db::session::Value;
+use crate::db::statement::BatchStatements;
+use crate::job::Batch;
+use crate::key::{Key, KeyRange};
+use crate::plan::{KeyColumn, Work};
+use std::time::Duration;
+
+/// The text of keys, and of the user's casts, must not depend on who runs the job; a policy that hides rows becomes an
+/// error instead of rows that are silently left out; and a range is planned with its keys, because a plan made for any
+/// range could read the whole table.
+const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC'; set local bytea_output = 'hex'; \
+    set local extra_float_digits = 1; set local row_security = off; set local plan_cache_mode = force_custom_plan";
+
+/// Begins a look around that cannot write.
+pub(super) fn begin_survey() -> String {
+    format!(
+        "begin transaction isolation level repeatable read read only; \
+         set local statement_timeout = '30s'; set local lock_timeout = '2s'; {ALIKE}"
+    )
+}
+
+/// Look-ups by the index, whatever the statistics say.
+pub(super) const BY_INDEX: &str =
+    "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off";
+
+/// The planner's own choice again.
+pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set local enable_bitmapscan to default; \
+    set local enable_sort to default";
+
+/// Settings of every batch. They end with the transaction, so that nothing stays behind in a pooler's connection.
+pub(super) fn settings(batch: &Batch, lease: Duration) -> String {
+    format!(
+        "set local lock_timeout = {lock}; set local statement_timeout = {statement}; \
+         set local idle_in_transaction_session_timeout = {idle}; {ALIKE}",
+        // Lost before anybody of the application has to wait longer.
+        lock = batch.lock_timeout.as_millis(),
+        statement = batch.statement_timeout.as_millis(),
+        // A runner that was put to sleep gives its locks back before its lease ends.
+        idle = (lease / 2).as_millis(),
+    )
+}
+
+/// The values of a range, in the order in which the statements bind them.
+pub(super) fn bound(range: &KeyRange) -> Vec<Value> {
+    BatchStatements::bound(range.after.as_ref().map(key_values), key_values(&range.through))
+}
+
+/// The values of one key.
+pub(super) fn key_values(key: &Key) -> Vec<Value> {
+    key.parts().iter().map(|part| part.as_str().into()).collect()
+}
+
+/// Names the server, the table and the columns the work depends on; compared in each batch, in its transaction. The
+/// batch's own look-up holds a lock on the table by then, so the name cannot come to mean another table.
+pub(super) fn place_expression(work: &Work) -> String {
+    let table = literal(&Dialect::Postgres.table(&work.table));
+    let names: Vec<_> = work.watched_columns().into_iter().map(|name| literal(name.as_str())).collect();
+    format!(
+        "(select system_identifier from pg_control_system())::text || ' ' || \
+         coalesce(to_regclass({table})::oid::text, 'no table') || ' ' || \
+         (select coalesce(md5(string_agg(a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || \
+         a.attcollation, ',' order by a.attnum)), 'no columns') from pg_catalog.pg_attribute as a \
+         where a.attrelid = to_regclass({table}) and not a.attisdropped and a.attname in ({names}))",
+        names = names.join(", ")
+    )
+}
+
+/// A row's key as the state tables keep it.
+pub(super) fn key_as_stored(key: &[KeyColumn]) -> String {
+    let parts: Vec<_> = key.iter().map(|column| format!("t.{}::text", quote(&column.name))).collect();
+    format!("json_build_array({})::text", parts.join(", "))
+}
