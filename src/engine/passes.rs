@@ -212,6 +212,7 @@ async fn walk(
     let run = record.id;
     loop {
         let slices = control.call(async |ledger| ledger.slices(run).await).await?;
+        crew.tally.recount(&slices);
         match next_step(&slices, record.bound.as_ref(), record.swept) {
             Step::Walk(pass) => {
                 crew.lay_out(slices.into_iter().filter(|slice| slice.pass == pass && !slice.done));

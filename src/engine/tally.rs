@@ -24,8 +24,13 @@ impl Tally {
     /// The sums of these slices.
     pub fn new(slices: &[SliceRecord], estimated_rows: i64) -> Self {
         let walk = slices.iter().filter(|slice| slice.pass == 0).count().max(1);
-        let parts = slices.iter().map(|slice| ((slice.pass, slice.number), part(slice))).collect();
-        Self { rows_per_slice: (estimated_rows.max(1) as f64 / walk as f64).max(1.0), slices: Mutex::new(parts) }
+        let rows_per_slice = (estimated_rows.max(1) as f64 / walk as f64).max(1.0);
+        Self { rows_per_slice, slices: Mutex::new(parts(slices)) }
+    }
+
+    /// Takes the sums as they are recorded. A server that crashed has taken back batches that were counted here.
+    pub fn recount(&self, slices: &[SliceRecord]) {
+        *self.slices() = parts(slices);
     }
 
     /// Adds a committed batch; the progress with it.
@@ -49,6 +54,10 @@ impl Tally {
         // Sums of a panicked worker are whole: nothing here can stop half-way.
         self.slices.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn parts(slices: &[SliceRecord]) -> HashMap<(i64, i64), Part> {
+    slices.iter().map(|slice| ((slice.pass, slice.number), part(slice))).collect()
 }
 
 fn part(slice: &SliceRecord) -> Part {
@@ -103,6 +112,14 @@ mod tests {
         assert_eq!((progress.share, progress.rows_changed), (0.995, 5_150), "ten times the estimate is not done");
         assert_eq!(tally.add(0, 1, 1, 1, true).share, 1.0);
         assert_eq!(tally.add(1, 0, 1, 1, false).share, 1.0, "a sweep does not move the walk");
+    }
+
+    #[test]
+    fn what_a_crash_took_back_is_not_counted() {
+        let tally = Tally::new(&[slice(0, 100, false)], 200);
+        tally.add(0, 0, 50, 50, false);
+        tally.recount(&[slice(0, 100, false)]);
+        assert_eq!(tally.progress().rows_changed, 100);
     }
 
     #[test]

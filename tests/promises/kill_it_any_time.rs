@@ -1,15 +1,18 @@
 //! Promise 2: a server crash, a lost session, a stalled or a stopped runner cost at most the batches in hand. Does the
 //! run go on, and does nobody commit who lost the run?
 
-use crate::support::{Counted, Process, Random, Target, batches, promises, until, within};
+use crate::support::{Counted, Process, Random, Target, batches, promises, stuck_run, until, within};
 use rustix::process::Signal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 promises!(on [postgres_15_to_crash]:
     ten_server_crashes_are_survived_by_the_same_process,
+    a_server_that_is_down_at_the_start_is_said_so,
 );
 promises!(on [postgres_15]:
     lost_sessions_are_survived_by_the_same_process,
+    a_stop_does_not_wait_for_a_lock,
+    a_second_signal_leaves_at_once,
 );
 promises!(on [postgres_15, sqlite]:
     a_stalled_runner_commits_nothing_after_another_took_over,
@@ -48,6 +51,41 @@ async fn lost_sessions_are_survived_by_the_same_process(target: Target) {
     items.was_applied_exactly_once(&target).await;
 }
 
+async fn a_server_that_is_down_at_the_start_is_said_so(target: Target) {
+    let items = Counted::new(&target, 1_000, 100).await;
+    target.cluster().stop_immediate();
+    target.tidegate(&["run", &items.job.path]).await.exits(75).says("try again");
+    target.cluster().start_again();
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+}
+
+/// The batch in hand waits for somebody's lock for most of a minute; it is given up after ten seconds, in order.
+async fn a_stop_does_not_wait_for_a_lock(target: Target) {
+    let (items, runner, lock) = stuck_run(&target).await;
+    runner.signal(Signal::TERM);
+    let begun = Instant::now();
+    runner.end().await.exits(4);
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert_eq!(target.status(&items.job).await["state"], "queued");
+    lock.release().await;
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+}
+
+async fn a_second_signal_leaves_at_once(target: Target) {
+    let (items, runner, lock) = stuck_run(&target).await;
+    runner.signal(Signal::TERM);
+    until("the first signal is heard", async || runner.has_said("a second signal leaves at once")).await;
+    runner.signal(Signal::TERM);
+    let begun = Instant::now();
+    runner.end().await.exits(143);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    lock.release().await;
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+}
+
 /// The runner is stopped without knowing it, as by a frozen machine; when it wakes, another holds the run. Three times
 /// over, each successor being the next to stall.
 async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target) {
@@ -57,7 +95,9 @@ async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target
         let goal = batches(&target).await + 10;
         runner.brings("batches before the stall", async || batches(&target).await >= goal).await;
         stall(&target, &runner).await;
-        let successor = successor(&target, &items).await;
+        let mut successor = successor(&target, &items).await;
+        let taken = batches(&target).await;
+        successor.brings("its first batch", async || batches(&target).await > taken).await;
         runner.signal(Signal::CONT);
         runner.end().await.exits(5);
         runner = successor;
@@ -113,12 +153,15 @@ async fn stall(target: &Target, runner: &Process) {
 /// Starts the program until it is not turned away any more: when the lease is out, at the latest 2 s after. By then the
 /// server has ended a transaction that the stalled runner left open.
 async fn successor(target: &Target, items: &Counted) -> Process {
-    let before = batches(target).await;
+    let holder = format!("select max(pid) from {}", target.state("heartbeat"));
     let mut process = None;
     within(Duration::from_secs(2 + 2), "another runner takes over", async || {
         let mut candidate = target.start(&run_with_lease(items));
-        until("the candidate commits or ends", async || batches(target).await > before || !candidate.is_running())
-            .await;
+        let pid = i64::from(candidate.pid());
+        until("the candidate takes the run or ends", async || {
+            !candidate.is_running() || target.number_if_any(&holder).await == Some(pid)
+        })
+        .await;
         if candidate.is_running() {
             process = Some(candidate);
         } else {

@@ -3,7 +3,7 @@
 
 mod refusals;
 
-use crate::support::{Counted, Target, add_one, batches_of, promises, until};
+use crate::support::{Counted, Finished, Target, add_one, batches_of, promises, until};
 use refusals::{IMPOSSIBLE, Impossible};
 
 promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
@@ -17,6 +17,7 @@ promises!(on [postgres_15, postgres_18]:
 );
 promises!(on [postgres_15]:
     a_missing_privilege_is_refused_with_its_grant,
+    the_grants_that_are_printed_are_enough,
 );
 
 async fn plan_writes_nothing(target: Target) {
@@ -84,14 +85,52 @@ async fn what_cannot_be_done_is_refused_by_plan_and_by_run(target: Target) {
 
 async fn a_missing_privilege_is_refused_with_its_grant(target: Target) {
     let items = Counted::new(&target, 100, 10).await;
-    let role = format!("reader_{}", uuid::Uuid::new_v4().simple());
-    target.execute(&format!("create role {role} login; grant select on items to {role}")).await;
-    let url = target.url.replace("postgres@", &format!("{role}@"));
-    let plan =
-        target.tidegate(&["plan", &items.job.path, "--database", &url, "--output", "json"]).await.exits(1).json();
-    let refusals = plan["refusals"].to_string().to_lowercase();
-    assert!(refusals.contains("grant update"), "{plan}");
-    target.execute(&format!("drop owned by {role}; drop role {role}")).await;
+    let role = Role::new(&target).await;
+    target.execute(&format!("grant select on items to {}", role.name)).await;
+    let plan = role.tidegate(&target, &["plan", &items.job.path, "--output", "json"]).await.exits(1).json();
+    assert!(plan["refusals"].to_string().contains("grant update"), "{plan}");
+    role.forget(&target).await;
+}
+
+/// What `init --print` and `plan` tell an administrator to grant lets a role run its job, and nothing else is needed.
+async fn the_grants_that_are_printed_are_enough(target: Target) {
+    let items = Counted::new(&target, 1_000, 100).await;
+    let role = Role::new(&target).await;
+    let preparation = target.tidegate(&["init", "--print"]).await.exits(0).stdout;
+    target.execute(&preparation.replace("ROLE", &role.name)).await;
+    target.execute(&format!("grant select, update (applied) on items to {}", role.name)).await;
+
+    role.tidegate(&target, &["plan", &items.job.path]).await.exits(0);
+    role.tidegate(&target, &["run", &items.job.path]).await.exits(0);
+    for command in ["status", "history", "pause"] {
+        let ended = role.tidegate(&target, &[command, &items.job.name]).await;
+        assert!(!ended.stderr.contains("permission"), "{ended}");
+    }
+    items.was_applied_exactly_once(&target).await;
+    role.forget(&target).await;
+}
+
+/// Somebody who owns nothing.
+struct Role {
+    name: String,
+    url: String,
+}
+
+impl Role {
+    async fn new(target: &Target) -> Self {
+        let name = format!("role_{}", uuid::Uuid::new_v4().simple());
+        target.execute(&format!("create role {name} login")).await;
+        Self { url: target.url.replace("postgres@", &format!("{name}@")), name }
+    }
+
+    async fn tidegate(&self, target: &Target, arguments: &[&str]) -> Finished {
+        target.tidegate(&[arguments, &["--database", &self.url]].concat()).await
+    }
+
+    /// Roles belong to the server, not to the test's database.
+    async fn forget(self, target: &Target) {
+        target.execute(&format!("drop owned by {0}; drop role {0}", self.name)).await;
+    }
 }
 
 /// Every relation of the database, ours excepted.

@@ -19,5 +19,6 @@ mod operator_in_charge;
 mod changes;
 mod every_key_once;
 mod keys;
+mod round_trips;
 
 mod job_on_real_input;

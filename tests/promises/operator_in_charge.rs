@@ -2,7 +2,7 @@
 //! why on record?
 
 use crate::support::{
-    Counted, Finished, Job, Process, Random, Target, add_one, batches, batches_of, promises, rows_changed, until,
+    Counted, Finished, Job, Process, Random, Target, add_one, batches, batches_of, promises, rows_changed, stuck_run,
 };
 use tidegate::run::RunState;
 
@@ -42,17 +42,9 @@ async fn a_pause_is_in_force_within_one_batch_and_resume_goes_on(target: Target)
 
 /// Somebody's lock keeps a batch in hand: asked and reached are then two states.
 async fn a_pause_is_pausing_until_no_batch_is_in_hand(target: Target) {
-    let patient = add_one("items", &batches_of(20)) + "lock_timeout = \"40s\"\nstatement_timeout = \"50s\"";
-    let items = Counted::with_job(&target, 30_000, &patient).await;
-    let mut runner = target.start(&["run", &items.job.path]);
-    runner.brings("five batches", async || batches(&target).await >= 5).await;
-    let lock = target.lock("lock table items in share row exclusive mode").await;
-    let waiting = "select count(*) from pg_locks where not granted and relation = 'items'::regclass";
-    runner.brings("a batch that waits for the lock", async || target.number(waiting).await > 0).await;
-
+    let (items, mut runner, lock) = stuck_run(&target).await;
     ask(&target, "pause", &items.job, "lunch").await.exits(0);
     assert_eq!(target.status(&items.job).await["state"], "pausing");
-    assert_eq!(state(&target).await, "pausing");
     lock.release().await;
     runner.brings("the pause", async || state(&target).await == "paused").await;
     runner.kill().await;

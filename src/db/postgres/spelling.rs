@@ -32,10 +32,13 @@ pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set loc
     set local enable_sort to default";
 
 /// Settings of every batch. They end with the transaction, so that nothing stays behind in a pooler's connection.
+///
+/// A batch does not wait for the disk: a crash takes its rows and its checkpoint back together, and they are done
+/// again. State changes do wait, and with them everything that was committed before.
 pub(super) fn settings(batch: &Batch, lease: Duration) -> String {
     format!(
         "set local lock_timeout = {lock}; set local statement_timeout = {statement}; \
-         set local idle_in_transaction_session_timeout = {idle}; {ALIKE}",
+         set local idle_in_transaction_session_timeout = {idle}; set local synchronous_commit = off; {ALIKE}",
         // Lost before anybody of the application has to wait longer.
         lock = batch.lock_timeout.as_millis(),
         statement = batch.statement_timeout.as_millis(),

@@ -1,7 +1,8 @@
 //! Which table shows a row visited twice, or never? One whose change is not idempotent: `applied = applied + 1`.
 
 use super::job::{Job, add_one, batches_of};
-use super::target::Target;
+use super::target::{Lock, Target};
+use super::tidegate::Process;
 
 /// A table `items` with `applied = 0` everywhere, and a job that adds one to each.
 pub(crate) struct Counted {
@@ -28,6 +29,18 @@ impl Counted {
         assert_eq!(visits, [["1".to_owned(), self.rows.to_string()]], "[visits, rows]");
         assert_eq!(rows_changed(target).await, self.rows as i64, "the checkpoints' sum of rows");
     }
+}
+
+/// A run with batches in hand that cannot end, because somebody has the table.
+pub(crate) async fn stuck_run(target: &Target) -> (Counted, Process, Lock) {
+    let patient = add_one("items", &batches_of(20)) + "lock_timeout = \"40s\"\nstatement_timeout = \"50s\"";
+    let items = Counted::with_job(target, 30_000, &patient).await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    runner.brings("five batches", async || batches(target).await >= 5).await;
+    let lock = target.lock("lock table items in share row exclusive mode").await;
+    let waiting = "select count(*) from pg_locks where not granted and relation = 'items'::regclass";
+    runner.brings("a batch that waits for the lock", async || target.number(waiting).await > 0).await;
+    (items, runner, lock)
 }
 
 /// `select` of the whole numbers `1..=last`.

@@ -10,14 +10,16 @@ mod postgres;
 mod random;
 mod target;
 mod tidegate;
+mod turns;
 mod until;
 
-pub(crate) use counted::{Counted, batches, rows_changed, series};
+pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use postgres::program;
 pub(crate) use random::Random;
 pub(crate) use target::Target;
 pub(crate) use tidegate::{Finished, Process};
+pub(crate) use turns::TurnCounter;
 pub(crate) use until::{until, within};
 
 /// Declares a test per promise and per database: `exactly_once::no_kill_is_seen::postgres_15`. Each promise is an

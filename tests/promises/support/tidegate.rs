@@ -36,6 +36,9 @@ impl Target {
     /// Starts the program with kill points set: `batch-applied=7*off->return` ends it with SIGKILL at the eighth time
     /// it passes there.
     pub(crate) fn start_killed_at(&self, failpoints: &str, arguments: &[&str]) -> Process {
+        if cfg!(not(feature = "failpoints")) {
+            panic!("kill points are compiled in only with a feature: run tests/run");
+        }
         // Files instead of pipes: nobody has to read while the program runs, and they outlive a kill.
         let stream = |name: &str| self.folder().join(format!("{}.{name}", uuid::Uuid::new_v4()));
         let streams = [stream("stdout"), stream("stderr")];
@@ -108,6 +111,11 @@ impl Process {
             came
         })
         .await;
+    }
+
+    /// Whether these words are on stderr by now.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        std::fs::read_to_string(&self.streams[1]).expect("plain text").contains(words)
     }
 
     /// `kill -9`.
