@@ -23,11 +23,11 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 use tokio::task::JoinSet;
 
 /// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
-/// rolls them back.
-const STOP_GRACE: Duration = Duration::from_secs(10);
+/// rolls them back. With the seconds that this and letting go take, a stop lasts ten at most.
+const STOP_GRACE: Duration = Duration::from_secs(8);
 
 /// How long letting the run go may take after a stop was asked for.
-const RELEASE_GRACE: Duration = Duration::from_secs(5);
+const RELEASE_GRACE: Duration = Duration::from_secs(2);
 
 /// A run that this process holds, on its way to the end.
 pub(super) struct Passes {
