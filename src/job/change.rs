@@ -7,7 +7,7 @@ use super::name::{Ident, TableName};
 use super::problem::{Judged, Problem, Reported, quoted};
 use super::section::{Assignment, Word};
 use super::statement::Expression;
-use super::validate::Table;
+use super::table::Table;
 use super::{Change, OnConflict};
 use std::ops::Range;
 

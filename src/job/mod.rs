@@ -3,7 +3,7 @@
 //!
 //! In reading order:
 //! 1. `file`: the words, each with its place. `syntax` makes TOML of the text, `section` takes the words out of it.
-//! 2. `validate`: the words become a [`Job`]. `change` and `batch` judge the larger sections, `judge` single words;
+//! 2. `validate`: the words become a [`Job`]. `table`, `change` and `batch` judge the sections, `judge` single words;
 //!    `name` and `statement` (over `sql`) read what a user wrote into a word; every number is in `limit`.
 //! 3. `problem`: what is wrong, shown with a caret; its kinds are in `code`.
 //! 4. `pinned`: what of a job must not change while it runs. `schema`: the same format for editors.
@@ -16,6 +16,7 @@ mod batch;
 mod change;
 mod judge;
 mod limit;
+mod table;
 mod validate;
 
 mod name;

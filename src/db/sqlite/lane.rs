@@ -2,15 +2,16 @@
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::{BEGIN_WRITING, SqliteSession};
-use super::{key_text, survey};
+use super::place::place_expression;
+use super::range::{change, range_end};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::Session;
-use crate::db::statement::{BatchStatements, CountedBy};
+use crate::db::statement::BatchStatements;
 use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
 use crate::job::Batch;
-use crate::key::{Key, KeyRange};
-use crate::plan::{Action, Work};
+use crate::key::KeyRange;
+use crate::plan::Work;
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -40,7 +41,7 @@ impl SqliteLane {
              where s.run_id = $1 and s.pass = $2 and s.slice = $3 and s.token = $4 and s.holder = $5 and not s.done \
              and exists (select 1 from tidegate_run as r where r.id = s.run_id and r.holder = s.holder \
              and r.state in ('running', 'sweeping'))",
-            place = survey::place_expression(self.statements.work()),
+            place = place_expression(self.statements.work()),
         );
         let values = [
             lease.run.into(),
@@ -109,44 +110,6 @@ impl Lane for SqliteLane {
     fn is_closed(&self) -> bool {
         self.session.is_closed()
     }
-}
-
-/// The key `rows` rows into the range. `None`: fewer are left.
-pub(super) async fn range_end(
-    session: &mut SqliteSession,
-    statements: &BatchStatements,
-    range: &KeyRange,
-    rows: u32,
-) -> Result<Option<Key>, Failure> {
-    let sql = statements.boundary(range.after.is_none(), rows);
-    session.fetch(&sql, &key_text::bound(range)?).await?.first().map(key_text::key_of).transpose()
-}
-
-/// Changes the rows of the range, and counts those that are in scope still.
-pub(super) async fn change(
-    session: &mut SqliteSession,
-    statements: &BatchStatements,
-    range: &KeyRange,
-) -> Result<Applied, Failure> {
-    let values = key_text::bound(range)?;
-    let open_below = range.after.is_none();
-    let mut applied = Applied::default();
-    for statement in statements.change(open_below) {
-        let rows = session.execute(&statement.sql, &values).await?;
-        match statement.counted_by {
-            CountedBy::Tag => applied.rows = rows,
-            CountedBy::Nothing => {}
-            CountedBy::Row => return Err(Failure::fatal("SQLite counts a change by its tag")),
-        }
-    }
-    let Work { action, scope, .. } = statements.work();
-    if applied.rows > 0 && scope.is_some() && matches!(action, Action::Set(_)) {
-        // Every row of the range that was in scope was changed, and nobody else can write: what is in scope now is what
-        // the change left there.
-        let counted = session.fetch(&statements.count_in_scope(open_below), &values).await?;
-        applied.still_in_scope = counted.first().map(|row| row.int(0)).transpose()?.unwrap_or_default().unsigned_abs();
-    }
-    Ok(applied)
 }
 
 /// How long others have not had a chance to write. SQLite keeps no queue of writers: one who waits looks again now and

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
 //! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query
-//! plans), [`lane`] (one batch). Apart from them: [`demo`] (the table of `tidegate demo`).
+//! plans), [`lane`] (one batch); what they share is in [`place`] and [`range`]. Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
 mod connect;
@@ -11,6 +11,9 @@ mod estimate;
 mod failure;
 mod key_text;
 mod lane;
+mod place;
+mod range;
+mod sample;
 mod survey;
 
 use super::failure::Failure;
@@ -66,7 +69,7 @@ impl Database for Sqlite {
         batch: &Batch,
     ) -> Result<SampledBatch, Failure> {
         let mut session = self.connector.connect(batch.lock_timeout).await?;
-        let sampled = survey::sample(&mut session, work, after, through, batch).await;
+        let sampled = sample::sample(&mut session, work, after, through, batch).await;
         session.rollback().await;
         sampled
     }

@@ -1,18 +1,19 @@
 //! Where does a walk begin, end and part, and how would SQLite run its statements? Index look-ups and `explain`; never
 //! a scan, never a write (a sampled batch is rolled back).
 
-use super::connect::{BEGIN_READING, BEGIN_WRITING, SqliteSession};
+use super::connect::{BEGIN_READING, SqliteSession};
 use super::failure::ERROR;
-use super::{key_text, lane};
-use crate::db::dialect::{Dialect, literal, quote};
+use super::key_text;
+use super::place::place_expression;
+use super::range::range_end;
+use crate::db::dialect::{Dialect, quote};
 use crate::db::failure::{Class, Failure};
 use crate::db::session::{Row, Session, Value};
 use crate::db::statement::BatchStatements;
-use crate::job::{Batch, Expression};
+use crate::job::Expression;
 use crate::key::{Key, KeyRange};
-use crate::plan::{QueryPlan, SampledBatch, Statements, Survey, Work};
+use crate::plan::{QueryPlan, Statements, Survey, Work};
 use std::collections::HashMap;
-use std::time::Instant;
 
 /// Finds bounds, cuts and query plans, in one snapshot.
 pub(super) async fn survey(
@@ -56,7 +57,7 @@ async fn survey_in_transaction(
     let range = KeyRange { after: Some(first), through: last.clone() };
     survey.boundary_plan = explain(session, work, &statements.boundary(false, rows), &key_text::bound(&range)?).await?;
     // Plans differ with the length of a range where ANALYZE took samples: it is a batch's length that counts.
-    let end = lane::range_end(session, &statements, &range, rows).await?;
+    let end = range_end(session, &statements, &range, rows).await?;
     let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
     explain_change(session, &statements, &key_text::bound(&batch)?, &mut survey).await?;
     Ok(survey)
@@ -105,39 +106,6 @@ async fn explain_change(
     }
     survey.change_plan = plan;
     Ok(())
-}
-
-/// Runs one batch and measures it. The caller rolls back.
-pub(super) async fn sample(
-    session: &mut SqliteSession,
-    work: &Work,
-    after: Option<&Key>,
-    through: &Key,
-    batch: &Batch,
-) -> Result<SampledBatch, Failure> {
-    let statements = BatchStatements::new(Dialect::Sqlite, work.clone());
-    let mut range = KeyRange { after: after.cloned(), through: through.clone() };
-    session.set_deadline(batch.statement_timeout);
-    session.script(BEGIN_WRITING).await?;
-    let begun = Instant::now();
-    if let Some(end) = lane::range_end(session, &statements, &range, batch.rows).await? {
-        range.through = end;
-    }
-    let applied = lane::change(session, &statements, &range).await?;
-    Ok(SampledBatch { rows: applied.rows, seconds: begun.elapsed().as_secs_f64(), wal_bytes: None })
-}
-
-/// Names the table and the columns the work depends on; compared in each batch, in its transaction. The file needs no
-/// name: the run's record lies in the same one. Nothing that VACUUM renumbers is part of it.
-pub(super) fn place_expression(work: &Work) -> String {
-    let table = literal(work.table.name.as_str());
-    let names: Vec<_> = work.watched_columns().into_iter().map(|name| literal(name.as_str())).collect();
-    format!(
-        "(select 'main.' || {table} || ': ' || coalesce(group_concat(c.name || ' ' || c.type || \
-         iif(c.\"notnull\", ' not null', '') || iif(c.pk, ' key ' || c.pk, ''), ', ' order by c.cid), 'no columns') \
-         from pragma_table_xinfo({table}, 'main') as c where c.name in ({names}))",
-        names = names.join(", ")
-    )
 }
 
 /// The first key, or the last by `desc`.
