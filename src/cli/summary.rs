@@ -111,15 +111,13 @@ fn figures(summary: &Summary) -> String {
     let progress = summary.progress;
     let rate = count(rate(summary) as u64);
     let took = duration(summary.took);
+    let batches = counted(progress.batches, "batch");
     let mut lines = vec![
-        format!("  rows     {} changed in {}", count(progress.rows_changed), counted(progress.batches, "batch")),
+        format!("  rows     {} changed in {batches}, {} retried", count(progress.rows_changed), count(summary.retries)),
         format!("  time     {took}, {rate} rows/s"),
     ];
     if progress.rows_changed != summary.rows {
         lines.push(format!("  here     {} of them by this process; the others before", count(summary.rows)));
-    }
-    if summary.retries > 0 {
-        lines.push(format!("  retries  {}", count(summary.retries)));
     }
     lines.join("\n")
 }

@@ -99,3 +99,29 @@ pub fn quote(ident: &Ident) -> String {
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Reads back as the database does: a quote ends the name unless it is doubled.
+        #[test]
+        fn no_name_ends_its_quotes(name in "[^\0]{1,20}") {
+            let Ok(ident) = Ident::new(&name) else { return Ok(()) };
+            let quoted = quote(&ident);
+            let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap();
+            prop_assert!(!inside.replace("\"\"", "").contains('"'));
+            prop_assert_eq!(inside.replace("\"\"", "\""), name);
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_as_they_are() {
+        let table =
+            TableName { schema: Some(Ident::new("odd \" schema").unwrap()), name: Ident::new("Users").unwrap() };
+        assert_eq!(Dialect::Postgres.table(&table), "\"odd \"\" schema\".\"Users\"");
+        assert_eq!(literal("it's"), "'it''s'");
+    }
+}

@@ -1,9 +1,9 @@
 //! How does a job become a plan? Asks the database what the plan needs to know, and hands it over; decides nothing.
 
 use crate::db::{Database, Failure};
-use crate::job::{Batch, Job};
+use crate::job::Job;
 use crate::key::KeyRange;
-use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count};
+use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count, tile};
 
 /// Plans a job on a database. Reads only.
 ///
@@ -23,17 +23,16 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
     Ok(Ok(Plan::new(job.clone(), resolved, table, survey)))
 }
 
-/// Runs `count` batches spread over the walk, one in each of as many slices, and rolls each back.
+/// Runs `count` batches spread over the key range, and rolls each back. Fewer where the key range cannot be cut into as
+/// many parts.
 ///
 /// # Errors
 /// When a batch fails.
 pub async fn sample(database: &dyn Database, plan: &Plan, count: usize) -> Result<Vec<SampledBatch>, Failure> {
-    let slices = &plan.slices;
-    let count = count.min(slices.len());
+    let batch = &plan.job.batch;
+    let survey = database.survey(&plan.work, batch.rows, count).await?;
     let mut sampled = Vec::new();
-    for i in 0..count {
-        let KeyRange { after, through } = &slices[i * slices.len() / count];
-        let batch: &Batch = &plan.job.batch;
+    for KeyRange { after, through } in tile(&survey.cuts, survey.last.as_ref()).iter().take(count) {
         sampled.push(database.sample(&plan.work, after.as_ref(), through, batch).await?);
     }
     Ok(sampled)

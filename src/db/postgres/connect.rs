@@ -86,6 +86,9 @@ impl Connector {
         let connected = timeout(self.connect_timeout, PgConnection::connect_with(&self.options)).await;
         let doing = || format!("connect to {}", self.address());
         match connected {
+            Ok(Ok(connection)) if is_too_old(&connection) => Err(Failure::fatal(
+                "this server is older than PostgreSQL 14: it cannot notice that a runner is gone while it waits for a lock",
+            )),
             Ok(Ok(connection)) => {
                 Ok(PostgresSession { connection: Some(connection), deadline: self.connect_timeout * 6 })
             }
@@ -96,6 +99,11 @@ impl Connector {
             }
         }
     }
+}
+
+/// Servers before 14 have no `client_connection_check_interval`. The driver does not know every server's number.
+fn is_too_old(connection: &PgConnection) -> bool {
+    connection.server_version_num().is_some_and(|version| version < 140_000)
 }
 
 /// One connection; `None` once it was given up.
