@@ -94,20 +94,25 @@ impl Passes {
     /// Walks until the run is done, stopped, cancelled or lost; leaves the record as it ended.
     pub(super) async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Outcome, Failure> {
         let end = self.walk_and_watch(stop).await;
-        // Bookkeeping: a server that is down now is not waited for.
-        let _ = tokio::time::timeout(RELEASE_GRACE, self.count_retries()).await;
         let summary = self.summary();
+        let stopped = matches!(end, End { walked: Some(Ok(Walked::Stopped)) | None, watched: None });
+        if stopped {
+            // A server that is down cannot be told; the lease then ends by itself.
+            let letting_go = async {
+                self.count_retries().await?;
+                self.release("stopped by a signal").await
+            };
+            let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
+            return Ok(Outcome::Stopped(summary));
+        }
+        self.count_retries().await?;
         match end {
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
             End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
-            End { walked: Some(Ok(Walked::Stopped)) | None, .. } => {
-                // A server that is down cannot be told; the lease then ends by itself.
-                let _ = tokio::time::timeout(RELEASE_GRACE, self.release("stopped by a signal")).await;
-                Ok(Outcome::Stopped(summary))
-            }
+            End { walked: Some(Ok(Walked::Stopped)) | None, .. } => Ok(Outcome::Stopped(summary)),
         }
     }
 

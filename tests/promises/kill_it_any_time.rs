@@ -86,8 +86,9 @@ async fn a_second_signal_leaves_at_once(target: Target) {
     items.was_applied_exactly_once(&target).await;
 }
 
-/// The runner is stopped without knowing it, as by a frozen machine; when it wakes, another holds the run. Three times
-/// over, each successor being the next to stall.
+/// The runner is stopped without knowing it, as by a frozen machine; when it wakes, another holds the run. That one is
+/// stopped meanwhile, so whatever is committed then is the stale one's. Three times over, each successor being the next
+/// to stall.
 async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target) {
     let items = Counted::new(&target, 60_000, 20).await;
     let mut runner = target.start(&run_with_lease(&items));
@@ -98,8 +99,13 @@ async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target
         let mut successor = successor(&target, &items).await;
         let taken = batches(&target).await;
         successor.brings("its first batch", async || batches(&target).await > taken).await;
+        stall(&target, &successor).await;
+
+        let before = batches(&target).await;
         runner.signal(Signal::CONT);
         runner.end().await.exits(5);
+        assert_eq!(batches(&target).await, before, "batches of the stale runner");
+        successor.signal(Signal::CONT);
         runner = successor;
     }
     runner.end().await.exits(0);
@@ -136,16 +142,16 @@ fn run_with_lease(items: &Counted) -> [&str; 4] {
     ["run", &items.job.path, "--lease", "2s"]
 }
 
-/// Stops the runner. On SQLite not within a transaction: the file has one writer, so a frozen writer keeps everybody
-/// out, also a successor.
+/// Stops the runner, and waits for what its server still does for it. On SQLite not within a transaction: the file has
+/// one writer, so a frozen writer keeps everybody out, also a successor.
 async fn stall(target: &Target, runner: &Process) {
-    until("the runner is stopped between two transactions", async || {
+    until("the runner is stopped, and nothing of it under way", async || {
         runner.signal(Signal::STOP);
-        let between = !target.is_locked().await;
-        if !between {
+        let busy = target.is_busy("tidegate").await;
+        if busy && target.either(false, true) {
             runner.signal(Signal::CONT);
         }
-        between
+        !busy
     })
     .await;
 }

@@ -122,12 +122,22 @@ impl Target {
         Lock(transaction)
     }
 
-    /// Whether somebody keeps every writer out of the file. Never so on PostgreSQL.
-    pub(crate) async fn is_locked(&self) -> bool {
-        let Door::Sqlite { pool } = &self.door else { return false };
-        let at_once = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
-        let mut connection = at_once.connect().await.expect("the file opens");
-        sqlx::raw_sql("begin immediate; rollback").execute(&mut connection).await.is_err()
+    /// Whether a statement of that program is under way, or on SQLite: whether somebody has the writer's place.
+    pub(crate) async fn is_busy(&self, program: &str) -> bool {
+        match &self.door {
+            Door::Postgres { .. } => {
+                let active = format!(
+                    "select count(*) from pg_stat_activity where datname = current_database()
+                     and state = 'active' and application_name = '{program}'"
+                );
+                self.number(&active).await > 0
+            }
+            Door::Sqlite { pool } => {
+                let at_once = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+                let mut connection = at_once.connect().await.expect("the file opens");
+                sqlx::raw_sql("begin immediate; rollback").execute(&mut connection).await.is_err()
+            }
+        }
     }
 
     /// Every row as the text of its columns, as the database writes them; null is `∅`.
