@@ -87,19 +87,19 @@ async fn a_second_signal_leaves_at_once(target: Target) {
 }
 
 /// The runner is stopped without knowing it, as by a frozen machine; when it wakes, another holds the run. That one is
-/// stopped meanwhile, so whatever is committed then is the stale one's. Three times over, each successor being the next
-/// to stall.
+/// stopped meanwhile, so whatever is committed then is the stale one's. Several times over, each successor being the
+/// next to stall.
 async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target) {
     let items = Counted::new(&target, 60_000, 20).await;
     let mut runner = target.start(&run_with_lease(&items));
-    for _ in 0..3 {
+    for still_in in [StillIn::Batch, StillIn::NoBatch, StillIn::NoBatch] {
         let goal = batches(&target).await + 10;
         runner.brings("batches before the stall", async || batches(&target).await >= goal).await;
-        stall(&target, &runner).await;
+        stall(&target, &runner, still_in).await;
         let mut successor = successor(&target, &items).await;
         let taken = batches(&target).await;
         successor.brings("its first batch", async || batches(&target).await > taken).await;
-        stall(&target, &successor).await;
+        stall(&target, &successor, StillIn::Batch).await;
 
         let before = batches(&target).await;
         runner.signal(Signal::CONT);
@@ -142,18 +142,32 @@ fn run_with_lease(items: &Counted) -> [&str; 4] {
     ["run", &items.job.path, "--lease", "2s"]
 }
 
-/// Stops the runner, and waits for what its server still does for it. On SQLite not within a transaction: the file has
+/// Where a runner stalls.
+#[derive(Clone, Copy)]
+enum StillIn {
+    /// Most likely within a transaction, which its server will end.
+    Batch,
+    /// Between two transactions: when it wakes, the next thing it does is to begin a batch.
+    NoBatch,
+}
+
+/// Stops the runner, and waits until nothing more can come of it. On SQLite never within a transaction: the file has
 /// one writer, so a frozen writer keeps everybody out, also a successor.
-async fn stall(target: &Target, runner: &Process) {
-    until("the runner is stopped, and nothing of it under way", async || {
-        runner.signal(Signal::STOP);
-        let busy = target.is_busy("tidegate").await;
-        if busy && target.either(false, true) {
+async fn stall(target: &Target, runner: &Process, still_in: StillIn) {
+    until("the runner is stopped there", async || {
+        runner.freeze().await;
+        let there = match (target.either(true, false), still_in) {
+            (false, _) => !target.is_locked().await,
+            (true, StillIn::Batch) => true,
+            (true, StillIn::NoBatch) => target.is_quiet().await,
+        };
+        if !there {
             runner.signal(Signal::CONT);
         }
-        !busy
+        there
     })
     .await;
+    until("its transactions are over", async || target.is_quiet().await).await;
 }
 
 /// Starts the program until it is not turned away any more: when the lease is out, at the latest 2 s after. By then the

@@ -3,6 +3,7 @@
 
 use crate::support::{
     Counted, Finished, Job, Process, Random, Target, add_one, batches, batches_of, promises, rows_changed, stuck_run,
+    until,
 };
 use tidegate::run::RunState;
 
@@ -108,6 +109,7 @@ async fn a_second_job_on_the_table_is_refused(target: Target) {
 async fn a_changed_job_is_refused_and_says_what_changed(target: Target) {
     let (items, runner) = long_run(&target).await;
     runner.kill().await;
+    until("its last commit is over", async || target.is_quiet().await).await;
     let before = batches(&target).await;
     let changed = target.job(&items.job.name, &add_one("items", &batches_of(20)).replace("applied + 1", "applied + 2"));
     let refused = target.tidegate(&["run", &changed.path]).await.says("change.set");
@@ -133,7 +135,7 @@ async fn fifty_concurrent_intents_make_only_legal_moves(target: Target) {
         .collect();
     for call in calls {
         let ended = call.end().await;
-        assert!(matches!(ended.status.code(), Some(0 | 1)), "done or refused: {ended}");
+        assert!(matches!(ended.status.code(), Some(0 | 1 | 75)), "done, refused, or to be tried again: {ended}");
     }
     // Lets it go on where the last word was a pause; a run that is over refuses.
     let ended = ask(&target, "resume", &items.job, "the end").await;

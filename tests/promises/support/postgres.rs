@@ -113,7 +113,7 @@ impl Cluster {
         let pg_ctl = self.bin.join("pg_ctl");
         let mut watchdog = as_server_user(Path::new("sh"));
         watchdog
-            .args(["-c", r#"cat; "$1" stop -D "$2/data" -m immediate; rm -rf "$2""#, "watchdog"])
+            .args(["-c", r#"cat; "$1" stop -D "$2/data" -m immediate; rm -rf "$2" || rm -rf "$2""#, "watchdog"])
             .arg(pg_ctl)
             .arg(&self.folder)
             .current_dir("/")

@@ -122,22 +122,23 @@ impl Target {
         Lock(transaction)
     }
 
-    /// Whether a statement of that program is under way, or on SQLite: whether somebody has the writer's place.
-    pub(crate) async fn is_busy(&self, program: &str) -> bool {
-        match &self.door {
-            Door::Postgres { .. } => {
-                let active = format!(
-                    "select count(*) from pg_stat_activity where datname = current_database()
-                     and state = 'active' and application_name = '{program}'"
-                );
-                self.number(&active).await > 0
-            }
-            Door::Sqlite { pool } => {
-                let at_once = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
-                let mut connection = at_once.connect().await.expect("the file opens");
-                sqlx::raw_sql("begin immediate; rollback").execute(&mut connection).await.is_err()
-            }
+    /// Whether nothing more can come of the engine's processes that were stopped or killed: a COMMIT of theirs may still
+    /// lie in a socket, and what was only begun is ended by the server.
+    pub(crate) async fn is_quiet(&self) -> bool {
+        let open = "select count(*) from pg_stat_activity where datname = current_database()
+                    and application_name = 'tidegate' and state <> 'idle'";
+        match self.door {
+            Door::Postgres { .. } => self.number(open).await == 0,
+            Door::Sqlite { .. } => true,
         }
+    }
+
+    /// Whether somebody keeps every writer out of the file. A reader does too, until it is done: nobody can commit.
+    pub(crate) async fn is_locked(&self) -> bool {
+        let Door::Sqlite { pool } = &self.door else { panic!("PostgreSQL locks rows and tables") };
+        let at_once = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+        let mut connection = at_once.connect().await.expect("the file opens");
+        sqlx::raw_sql("begin exclusive; rollback").execute(&mut connection).await.is_err()
     }
 
     /// Every row as the text of its columns, as the database writes them; null is `∅`.

@@ -101,6 +101,19 @@ impl Process {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
+    /// Stops every thread of the program where it is. The signal only asks for it.
+    pub(crate) async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        until("every thread is stopped", async || self.threads().iter().all(|state| state == "T")).await;
+    }
+
+    /// The state of each thread: the field after the command's closing parenthesis.
+    fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("a process of ours");
+        let stats = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+        stats.filter_map(|stat| Some(stat.rsplit_once(") ")?.1.split(' ').next()?.to_owned())).collect()
+    }
+
     /// Waits for a fact that this process brings about. Panics with its words when it ends before.
     pub(crate) async fn brings(&mut self, what: &str, mut fact: impl AsyncFnMut() -> bool) {
         until(what, async || {
