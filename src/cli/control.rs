@@ -6,7 +6,7 @@ use super::job_name::job_name;
 use super::target::target;
 use super::wording::{print, print_json};
 use super::{Output, Shared};
-use crate::db::{Database, Failure, Moved, RunRecord};
+use crate::db::{Class, Database, Failure, Moved, RunRecord};
 use crate::run::{Answer, Intent, RunState};
 use crate::runner::Runner;
 use serde_json::json;
@@ -20,6 +20,9 @@ pub(super) struct ControlArguments {
     #[arg(long)]
     reason: Option<String>,
 }
+
+/// Each try waits as long as the ledger waits for a lock. Who stops a run at night should not have to type it twice.
+const TRIES: u32 = 6;
 
 /// Asks it, and says what came of it.
 pub(super) async fn ask(shared: &Shared, intent: Intent, arguments: &ControlArguments) -> Exit {
@@ -49,6 +52,12 @@ async fn ask_ledger(
     }
     let Some(record) = ledger.newest_run(job).await? else { return Ok(None) };
     let actor = Runner::this_process().actor;
+    for _ in 1..TRIES {
+        match ledger.ask(record.id, intent, &actor, reason).await {
+            Err(failure) if failure.class == Class::Retry => {}
+            answered => return answered.map(|moved| Some((record, moved))),
+        }
+    }
     let moved = ledger.ask(record.id, intent, &actor, reason).await?;
     Ok(Some((record, moved)))
 }
