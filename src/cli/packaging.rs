@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use super::exit::{Exit, fail};
-use super::wording::print_json;
+use super::wording::{print, print_json};
 use clap::CommandFactory;
 
 /// Prints the JSON schema of job files.
@@ -13,14 +13,21 @@ pub(super) fn schema() -> Exit {
 
 /// Prints a shell's completions.
 pub(super) fn completions(shell: clap_complete::Shell) -> Exit {
-    clap_complete::generate(shell, &mut Arguments::command(), "tidegate", &mut std::io::stdout());
+    // Into memory first: the generator panics where a pipe is closed early.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tidegate", &mut script);
+    print(String::from_utf8_lossy(&script).trim_end());
     Exit::Done
 }
 
 /// Prints the manual page.
 pub(super) fn man() -> Exit {
-    match clap_mangen::Man::new(Arguments::command()).render(&mut std::io::stdout()) {
-        Ok(()) => Exit::Done,
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+        Ok(()) => {
+            print(String::from_utf8_lossy(&page).trim_end());
+            Exit::Done
+        }
         Err(error) => fail(&format!("could not write the manual page: {error}"), Exit::Failed),
     }
 }

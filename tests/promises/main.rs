@@ -14,6 +14,7 @@ mod done_is_proven;
 mod exactly_once;
 mod kill_it_any_time;
 mod look_before_you_leap;
+mod no_secret_is_shown;
 mod operator_in_charge;
 
 mod changes;
