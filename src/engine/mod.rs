@@ -1,7 +1,7 @@
 //! How does a job become a finished run? Routes: what comes next is decided by [`step`], by [`crate::run`] and by the
 //! state tables; here it is only done.
 //!
-//! Reading order: [`run`] → `admission` (may it run?) → `passes` (one after the other) → `worker` → `batch`, with
+//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
 //! `watch` beside them (lease, pause, cancel) and `step` deciding what comes next.
 
 mod admission;
@@ -9,6 +9,7 @@ mod backoff;
 mod batch;
 mod control;
 mod crew;
+mod held_run;
 mod passes;
 mod planning;
 mod settle;
@@ -112,7 +113,10 @@ pub async fn run(
     match admission::admit(database.as_ref(), &mut ledger, job, &runner, options).await? {
         admission::Admission::Not(outcome) => Ok(outcome),
         admission::Admission::Admitted(admitted) => {
-            passes::Passes::new(database, ledger, job, *admitted, runner, options.lease, events).await?.run(stop).await
+            held_run::HeldRun::new(database, ledger, job, *admitted, runner, options.lease, events)
+                .await?
+                .run(stop)
+                .await
         }
     }
 }

@@ -1,306 +1,111 @@
 //! How does a run get from its slices to its end? Pass after pass, until [`next_step`] says that it is done. Knows no
-//! batch.
+//! batch, and nobody who might stop it.
 
-use super::admission::Admitted;
 use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
-use super::tally::Tally;
-use super::watch::{Watch, WatchEnd, WatchRequests};
-use super::{Outcome, Summary, worker};
-use crate::db::{Database, Failure, Ledger, Move, RunRecord};
+use super::worker;
+use crate::db::{Failure, Move, RunRecord};
 use crate::event::Event;
-use crate::job::Job;
 use crate::key::KeyRange;
-use crate::pace::{Flow, Gate};
+use crate::pace::Flow;
 use crate::run::RunState;
 use crate::runner::Runner;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use tokio::sync::{mpsc::UnboundedSender, watch};
 use tokio::task::JoinSet;
 
-/// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
-/// rolls them back. With the seconds that this and letting go take, a stop lasts ten at most.
-const STOP_GRACE: Duration = Duration::from_secs(8);
-
-/// How long letting the run go may take after a stop was asked for.
-const RELEASE_GRACE: Duration = Duration::from_secs(2);
-
-/// A run that this process holds, on its way to the end.
-pub(super) struct Passes {
-    crew: Arc<Crew>,
-    control: Control,
-    record: RunRecord,
-    runner: Runner,
-    workers: u32,
-    lease: Duration,
-    begun: Instant,
-    rows_before: u64,
-}
-
 /// Where the passes ended.
-enum Walked {
+pub(super) enum Walked {
     Proven(Proof),
     NotProven(String),
     Stopped,
 }
 
-/// Why the walk ended, with what the watch saw.
-struct End {
-    walked: Option<Result<Walked, Failure>>,
-    watched: Option<WatchEnd>,
+/// What walks a run's passes.
+pub(super) struct Passes<'a> {
+    pub(super) crew: &'a Arc<Crew>,
+    pub(super) control: &'a mut Control,
+    pub(super) record: &'a RunRecord,
+    pub(super) runner: &'a Runner,
+    pub(super) workers: u32,
 }
 
-impl Passes {
-    /// Gathers what the workers need.
-    pub(super) async fn new(
-        database: Arc<dyn Database>,
-        mut ledger: Ledger,
-        job: &Job,
-        admitted: Admitted,
-        runner: Runner,
-        lease: Duration,
-        events: UnboundedSender<Event>,
-    ) -> Result<Self, Failure> {
-        let Admitted { record, work, workers, resumed } = admitted;
-        let slices = ledger.slices(record.id).await?;
-        let tally = Tally::new(&slices, record.estimated_rows);
-        let progress = tally.progress();
-        let estimated_rows = record.estimated_rows.unsigned_abs();
-        let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
-        let crew = Crew {
-            database: Arc::clone(&database),
-            work,
-            place: record.place.clone(),
-            batch: job.batch.clone(),
-            run: record.id,
-            holder: runner.holder.clone(),
-            lease,
-            gate: Gate::open(),
-            watch: WatchRequests::default(),
-            tally,
-            retries: AtomicU64::new(0),
-            slices: Default::default(),
-            events: events.clone(),
-        };
-        let control = Control::new(database, Some(ledger), events);
-        let (begun, rows_before) = (Instant::now(), progress.rows_changed);
-        Ok(Self { crew: Arc::new(crew), control, record, runner, workers, lease, begun, rows_before })
-    }
-
-    /// Walks until the run is done, stopped, cancelled or lost; leaves the record as it ended.
-    pub(super) async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Outcome, Failure> {
-        let end = self.walk_and_watch(stop).await;
-        let summary = self.summary();
-        let stopped = matches!(end, End { walked: Some(Ok(Walked::Stopped)) | None, watched: None });
-        if stopped {
-            // A server that is down cannot be told; the lease then ends by itself.
-            let letting_go = async {
-                self.count_retries().await?;
-                self.release("stopped by a signal").await
-            };
-            let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
-            return Ok(Outcome::Stopped(summary));
-        }
-        self.count_retries().await?;
-        match end {
-            End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
-            End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
-            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
-            End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
-            End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
-            End { walked: Some(Ok(Walked::Stopped)) | None, .. } => Ok(Outcome::Stopped(summary)),
-        }
-    }
-
-    async fn count_retries(&mut self) -> Result<(), Failure> {
-        let (run, retries) = (self.record.id, self.crew.retries.load(Ordering::Relaxed));
-        match retries {
-            0 => Ok(()),
-            _ => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
-        }
-    }
-
-    async fn release(&mut self, reason: &str) -> Result<(), Failure> {
-        let (run, runner) = (self.record.id, &self.runner);
-        self.control.call(async |ledger| ledger.release(run, runner, Some(reason)).await).await
-    }
-
-    async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
-        let Self { crew, control, record, runner, workers, lease, .. } = self;
-        let watch = Watch {
-            control: control.another(),
-            requests: &crew.watch,
-            gate: &crew.gate,
-            tally: &crew.tally,
-            run: record.id,
-            runner,
-            lease: *lease,
-            events: crew.events.clone(),
-        };
-        let mut walk = pin!(walk(crew, control, record, runner, *workers));
-        let mut watch = pin!(watch.run(record.state));
-        let mut grace = pin!(async {
-            crew.gate.stopped().await;
-            tokio::time::sleep(STOP_GRACE).await;
-        });
-        let mut watched = None;
-        let mut signalled = false;
+impl Passes<'_> {
+    /// Pass after pass, as the recorded slices say.
+    pub(super) async fn walk(mut self) -> Result<Walked, Failure> {
+        let run = self.record.id;
         loop {
-            tokio::select! {
-                walked = &mut walk => return End { walked: Some(walked), watched },
-                end = &mut watch, if watched.is_none() => match end {
-                    Ok(end) => watched = Some(end),
-                    Err(failure) => return End { walked: Some(Err(failure)), watched },
-                },
-                asked = stop.wait_for(|stop| *stop), if !signalled => {
-                    signalled = true;
-                    if asked.is_ok() {
-                        crew.gate.set(Flow::Stop);
+            let slices = self.control.call(async |ledger| ledger.slices(run).await).await?;
+            self.crew.tally.recount(&slices);
+            match next_step(&slices, self.record.bound.as_ref(), self.record.swept) {
+                Step::Walk(pass) => {
+                    self.crew.lay_out(slices.into_iter().filter(|slice| slice.pass == pass && !slice.done));
+                    if !self.work_together().await? {
+                        return Ok(Walked::Stopped);
                     }
                 }
-                () = &mut grace => return End { walked: None, watched },
+                Step::Sweep(pass) => {
+                    if !self.reach(RunState::Running, RunState::Sweeping).await? {
+                        return Ok(Walked::Stopped);
+                    }
+                    self.add_pass(pass).await?;
+                    self.crew.send(Event::SweepStarted { pass });
+                }
+                Step::Done(proof) => {
+                    let proven = self.reach(RunState::Running, RunState::Sweeping).await?
+                        && self.reach(RunState::Sweeping, RunState::Succeeded).await?;
+                    return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
+                }
+                Step::NotProven(why) => return Ok(Walked::NotProven(why)),
             }
         }
     }
 
-    async fn cancelled(mut self) -> Result<Outcome, Failure> {
-        let run = self.record.id;
-        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
-        let mut by = Move::new(RunState::Cancelled, &self.runner.actor);
-        if let Some(RunRecord { actor: Some(actor), reason, .. }) = record {
-            (by.actor, by.reason) = (actor, reason);
-        }
-        self.reach(&[RunState::Cancelling], &by).await?;
-        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
-        Ok(Outcome::Cancelled(Box::new(record.unwrap_or(self.record))))
-    }
-
-    async fn failed(mut self, why: String) -> Result<Outcome, Failure> {
-        let mut by = Move::new(RunState::Failed, &self.runner.actor);
-        by.failure = Some(why.clone());
-        if !self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await? {
-            // Cancelled, or another runner's, at the same moment.
-            self.release(&why).await?;
-        }
-        Ok(Outcome::Failed(self.summary(), why))
-    }
-
-    async fn reach(&mut self, from: &[RunState], by: &Move) -> Result<bool, Failure> {
+    /// Records a pass over the same slices, and over the rows that were added above the bound since it was frozen.
+    async fn add_pass(&mut self, pass: i64) -> Result<(), Failure> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
-        self.control.call(async |ledger| ledger.move_held(run, holder, from, by).await).await
-    }
-
-    fn summary(&self) -> Summary {
-        let progress = self.crew.tally.progress();
-        Summary {
-            run: self.record.id,
-            progress,
-            rows: progress.rows_changed.saturating_sub(self.rows_before),
-            retries: self.crew.retries.load(Ordering::Relaxed),
-            took: self.begun.elapsed(),
-        }
-    }
-}
-
-/// Pass after pass, as the recorded slices say.
-async fn walk(
-    crew: &Arc<Crew>,
-    control: &mut Control,
-    record: &RunRecord,
-    runner: &Runner,
-    workers: u32,
-) -> Result<Walked, Failure> {
-    let run = record.id;
-    loop {
-        let slices = control.call(async |ledger| ledger.slices(run).await).await?;
-        crew.tally.recount(&slices);
-        match next_step(&slices, record.bound.as_ref(), record.swept) {
-            Step::Walk(pass) => {
-                crew.lay_out(slices.into_iter().filter(|slice| slice.pass == pass && !slice.done));
-                if !work_together(crew, workers).await? {
-                    return Ok(Walked::Stopped);
-                }
+        let added = match &self.record.bound {
+            Some(bound) => {
+                let Crew { database, work, .. } = self.crew.as_ref();
+                let last = self.control.call(async |_| database.last_key_above(work, bound).await).await?;
+                last.map(|through| KeyRange { after: Some(bound.clone()), through })
             }
-            Step::Sweep(pass) => {
-                if !become_when_let(crew, control, run, runner, RunState::Running, RunState::Sweeping).await? {
-                    return Ok(Walked::Stopped);
-                }
-                add_pass(crew, control, record, runner, pass).await?;
-                crew.send(Event::SweepStarted { pass });
+            None => None,
+        };
+        self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
+    }
+
+    /// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.
+    async fn reach(&mut self, from: RunState, to: RunState) -> Result<bool, Failure> {
+        let by = Move::new(to, &self.runner.actor);
+        let (run, holder) = (self.record.id, self.runner.holder.as_str());
+        while self.crew.gate.pass().await.is_some() {
+            if self.control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
+                return Ok(true);
             }
-            Step::Done(proof) => {
-                let to_sweeping = become_when_let(crew, control, run, runner, RunState::Running, RunState::Sweeping);
-                if !to_sweeping.await? {
-                    return Ok(Walked::Stopped);
-                }
-                let proven = become_when_let(crew, control, run, runner, RunState::Sweeping, RunState::Succeeded);
-                return Ok(if proven.await? { Walked::Proven(proof) } else { Walked::Stopped });
+            self.crew.look_again().await;
+        }
+        Ok(false)
+    }
+
+    /// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
+    async fn work_together(&self) -> Result<bool, Failure> {
+        let mut working = JoinSet::new();
+        for _ in 0..self.workers {
+            let crew = Arc::clone(self.crew);
+            working.spawn(async move { worker::work(&crew).await });
+        }
+        let mut first = None;
+        while let Some(ended) = working.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(Failure::fatal(format!("a worker died: {error}"))));
+            if let Err(failure) = ended {
+                self.crew.gate.set(Flow::Stop);
+                first.get_or_insert(failure);
             }
-            Step::NotProven(why) => return Ok(Walked::NotProven(why)),
         }
-    }
-}
-
-/// Records a pass over the same slices, and over the rows that were added above the bound since it was frozen.
-async fn add_pass(
-    crew: &Crew,
-    control: &mut Control,
-    record: &RunRecord,
-    runner: &Runner,
-    pass: i64,
-) -> Result<(), Failure> {
-    let (run, holder) = (record.id, runner.holder.as_str());
-    let added = match &record.bound {
-        Some(bound) => {
-            let last = control.call(async |_| crew.database.last_key_above(&crew.work, bound).await).await?;
-            last.map(|through| KeyRange { after: Some(bound.clone()), through })
+        match first {
+            Some(failure) => Err(failure),
+            None => Ok(self.crew.gate.flow() != Flow::Stop),
         }
-        None => None,
-    };
-    control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
-}
-
-/// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.
-async fn become_when_let(
-    crew: &Crew,
-    control: &mut Control,
-    run: i64,
-    runner: &Runner,
-    from: RunState,
-    to: RunState,
-) -> Result<bool, Failure> {
-    let by = Move::new(to, &runner.actor);
-    let holder = runner.holder.as_str();
-    while crew.gate.pass().await.is_some() {
-        if control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
-            return Ok(true);
-        }
-        crew.look_again().await;
-    }
-    Ok(false)
-}
-
-/// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
-async fn work_together(crew: &Arc<Crew>, workers: u32) -> Result<bool, Failure> {
-    let mut working = JoinSet::new();
-    for _ in 0..workers {
-        let crew = Arc::clone(crew);
-        working.spawn(async move { worker::work(&crew).await });
-    }
-    let mut first = None;
-    while let Some(ended) = working.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(Failure::fatal(format!("a worker died: {error}"))));
-        if let Err(failure) = ended {
-            crew.gate.set(Flow::Stop);
-            first.get_or_insert(failure);
-        }
-    }
-    match first {
-        Some(failure) => Err(failure),
-        None => Ok(crew.gate.flow() != Flow::Stop),
     }
 }

@@ -1,0 +1,199 @@
+//! How does a run that this process holds come to its outcome? Walks, watches and listens for a stop, all at once, and
+//! leaves the record as it ended. Knows no batch.
+
+use super::admission::Admitted;
+use super::control::Control;
+use super::crew::Crew;
+use super::passes::{Passes, Walked};
+use super::tally::Tally;
+use super::watch::{Watch, WatchEnd, WatchRequests};
+use super::{Outcome, Summary};
+use crate::db::{Database, Failure, Ledger, Move, RunRecord};
+use crate::event::Event;
+use crate::job::Job;
+use crate::pace::{Flow, Gate};
+use crate::run::RunState;
+use crate::runner::Runner;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc::UnboundedSender, watch};
+
+/// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
+/// rolls them back. With the seconds that this and letting go take, a stop lasts ten at most.
+const STOP_GRACE: Duration = Duration::from_secs(8);
+
+/// How long letting the run go may take after a stop was asked for.
+const RELEASE_GRACE: Duration = Duration::from_secs(2);
+
+/// A run that this process holds, on its way to the end.
+pub(super) struct HeldRun {
+    crew: Arc<Crew>,
+    control: Control,
+    record: RunRecord,
+    runner: Runner,
+    workers: u32,
+    lease: Duration,
+    begun: Instant,
+    rows_before: u64,
+}
+
+/// Why the walk ended, with what the watch saw.
+struct End {
+    walked: Option<Result<Walked, Failure>>,
+    watched: Option<WatchEnd>,
+}
+
+impl HeldRun {
+    /// Gathers what the workers need.
+    pub(super) async fn new(
+        database: Arc<dyn Database>,
+        mut ledger: Ledger,
+        job: &Job,
+        admitted: Admitted,
+        runner: Runner,
+        lease: Duration,
+        events: UnboundedSender<Event>,
+    ) -> Result<Self, Failure> {
+        let Admitted { record, work, workers, resumed } = admitted;
+        let slices = ledger.slices(record.id).await?;
+        let tally = Tally::new(&slices, record.estimated_rows);
+        let progress = tally.progress();
+        let estimated_rows = record.estimated_rows.unsigned_abs();
+        let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
+        let crew = Crew {
+            database: Arc::clone(&database),
+            work,
+            place: record.place.clone(),
+            batch: job.batch.clone(),
+            run: record.id,
+            holder: runner.holder.clone(),
+            lease,
+            gate: Gate::open(),
+            watch: WatchRequests::default(),
+            tally,
+            retries: AtomicU64::new(0),
+            slices: Default::default(),
+            events: events.clone(),
+        };
+        let control = Control::new(database, Some(ledger), events);
+        let (begun, rows_before) = (Instant::now(), progress.rows_changed);
+        Ok(Self { crew: Arc::new(crew), control, record, runner, workers, lease, begun, rows_before })
+    }
+
+    /// Walks until the run is done, stopped, cancelled or lost; leaves the record as it ended.
+    pub(super) async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Outcome, Failure> {
+        let end = self.walk_and_watch(stop).await;
+        let summary = self.summary();
+        let stopped = matches!(end, End { walked: Some(Ok(Walked::Stopped)) | None, watched: None });
+        if stopped {
+            // A server that is down cannot be told; the lease then ends by itself.
+            let letting_go = async {
+                self.count_retries().await?;
+                self.release("stopped by a signal").await
+            };
+            let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
+            return Ok(Outcome::Stopped(summary));
+        }
+        self.count_retries().await?;
+        match end {
+            End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
+            End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
+            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
+            End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
+            End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
+            End { walked: Some(Ok(Walked::Stopped)) | None, .. } => Ok(Outcome::Stopped(summary)),
+        }
+    }
+
+    async fn count_retries(&mut self) -> Result<(), Failure> {
+        let (run, retries) = (self.record.id, self.crew.retries.load(Ordering::Relaxed));
+        match retries {
+            0 => Ok(()),
+            _ => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
+        }
+    }
+
+    async fn release(&mut self, reason: &str) -> Result<(), Failure> {
+        let (run, runner) = (self.record.id, &self.runner);
+        self.control.call(async |ledger| ledger.release(run, runner, Some(reason)).await).await
+    }
+
+    async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
+        let Self { crew, control, record, runner, workers, lease, .. } = self;
+        let watch = Watch {
+            control: control.another(),
+            requests: &crew.watch,
+            gate: &crew.gate,
+            tally: &crew.tally,
+            run: record.id,
+            runner,
+            lease: *lease,
+            events: crew.events.clone(),
+        };
+        let passes = Passes { crew, control, record, runner, workers: *workers };
+        let mut walk = pin!(passes.walk());
+        let mut watch = pin!(watch.run(record.state));
+        let mut grace = pin!(async {
+            crew.gate.stopped().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        });
+        let mut watched = None;
+        let mut signalled = false;
+        loop {
+            tokio::select! {
+                walked = &mut walk => return End { walked: Some(walked), watched },
+                end = &mut watch, if watched.is_none() => match end {
+                    Ok(end) => watched = Some(end),
+                    Err(failure) => return End { walked: Some(Err(failure)), watched },
+                },
+                asked = stop.wait_for(|stop| *stop), if !signalled => {
+                    signalled = true;
+                    if asked.is_ok() {
+                        crew.gate.set(Flow::Stop);
+                    }
+                }
+                () = &mut grace => return End { walked: None, watched },
+            }
+        }
+    }
+
+    async fn cancelled(mut self) -> Result<Outcome, Failure> {
+        let run = self.record.id;
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
+        let mut by = Move::new(RunState::Cancelled, &self.runner.actor);
+        if let Some(RunRecord { actor: Some(actor), reason, .. }) = record {
+            (by.actor, by.reason) = (actor, reason);
+        }
+        self.reach(&[RunState::Cancelling], &by).await?;
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
+        Ok(Outcome::Cancelled(Box::new(record.unwrap_or(self.record))))
+    }
+
+    async fn failed(mut self, why: String) -> Result<Outcome, Failure> {
+        let mut by = Move::new(RunState::Failed, &self.runner.actor);
+        by.failure = Some(why.clone());
+        if !self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await? {
+            // Cancelled, or another runner's, at the same moment.
+            self.release(&why).await?;
+        }
+        Ok(Outcome::Failed(self.summary(), why))
+    }
+
+    async fn reach(&mut self, from: &[RunState], by: &Move) -> Result<bool, Failure> {
+        let (run, holder) = (self.record.id, self.runner.holder.as_str());
+        self.control.call(async |ledger| ledger.move_held(run, holder, from, by).await).await
+    }
+
+    fn summary(&self) -> Summary {
+        let progress = self.crew.tally.progress();
+        Summary {
+            run: self.record.id,
+            progress,
+            rows: progress.rows_changed.saturating_sub(self.rows_before),
+            retries: self.crew.retries.load(Ordering::Relaxed),
+            took: self.begun.elapsed(),
+        }
+    }
+}
