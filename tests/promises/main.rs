@@ -16,6 +16,7 @@ mod kill_it_any_time;
 mod look_before_you_leap;
 mod no_secret_is_shown;
 mod operator_in_charge;
+mod same_job_file;
 
 mod changes;
 mod every_key_once;
