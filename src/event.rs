@@ -80,8 +80,6 @@ pub enum Reason {
         /// What they gave as the reason.
         reason: Option<String>,
     },
-    /// The database cannot be reached.
-    ConnectionLost,
 }
 
 impl fmt::Display for Reason {
@@ -89,7 +87,6 @@ impl fmt::Display for Reason {
         match self {
             Self::OperatorPause { actor, reason: Some(reason) } => write!(f, "operator pause by {actor}: {reason}"),
             Self::OperatorPause { actor, reason: None } => write!(f, "operator pause by {actor}"),
-            Self::ConnectionLost => f.write_str("connection lost"),
         }
     }
 }

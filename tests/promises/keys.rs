@@ -8,6 +8,7 @@ use matrix::{KeyCase, POSTGRES, SQLITE};
 
 promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
     every_row_of_every_key_type_is_visited_once,
+    a_key_may_have_the_names_that_we_use,
 );
 
 async fn every_row_of_every_key_type_is_visited_once(target: Target) {
@@ -63,4 +64,22 @@ async fn print_oddly(target: &Target, oddly: bool) {
         true => target.execute(&SETTINGS.map(alter).concat()).await,
         false => target.execute(&format!("alter database {database} reset all")).await,
     }
+}
+
+/// Every name that stands in a statement of ours beside the key's own columns.
+async fn a_key_may_have_the_names_that_we_use(target: Target) {
+    let names = ["part", "stored", "n", "total", "t", "s", "seq", "cursor_key"];
+    let columns: Vec<_> = names.iter().map(|name| format!("\"{name}\" integer not null")).collect();
+    let key = names.map(|name| format!("\"{name}\"")).join(", ");
+    let table =
+        format!("create table items ({}, applied integer not null default 0, primary key ({key}))", columns.join(", "));
+    target.execute(&table).await;
+    let numbers = crate::support::series(&target, 1_000).replace("select i from", "select i as v from");
+    let values = ["v"; 8].join(", ");
+    target.execute(&format!("insert into items ({key}) select {values} from ({numbers}) as x")).await;
+
+    let job = target.job("our-own-names", &add_one("items", &batches_by(2, 20)));
+    assert_eq!(target.run(&job).await["rows_changed"], 1_000);
+    let visits = target.rows("select applied, count(*) from items group by applied").await;
+    assert_eq!(visits, [["1".to_owned(), "1000".to_owned()]], "[visits, rows]");
 }

@@ -122,16 +122,13 @@ async fn cuts(session: &mut PostgresSession, work: &Work, slices: usize) -> Resu
         pages = first_int(&session.script(&plain).await?);
     }
     let percent = (100.0 * SAMPLED_BLOCKS as f64 / pages.max(1) as f64).min(100.0);
-    let key = key_columns(&work.key, "");
-    let descending = key_columns(&work.key, " desc");
+    // Only names of ours leave the inner query: a key column may have any of them.
     let sql = format!(
-        "select stored from (select distinct on (part) part, stored from \
-         (select ntile({slices}) over (order by {key}) as part, {stored} as stored, {columns} \
-         from {table} as t tablesample system ({percent})) as sampled \
-         order by part, {descending_names}) as ends order by part",
+        "select stored from (select {stored} as stored, row_number() over (order by {key}) as place, \
+         count(*) over () as places from {table} as t tablesample system ({percent})) as sampled \
+         where place * {slices} / places > (place - 1) * {slices} / places order by place",
         stored = key_as_stored(&work.key),
-        columns = key,
-        descending_names = descending.replace("t.\"", "sampled.\""),
+        key = key_columns(&work.key, ""),
     );
     let mut cuts = Vec::new();
     for row in session.script(&sql).await? {
