@@ -16,6 +16,7 @@ mod statement;
 
 use crate::job::{Batch, Job};
 use crate::key::{Key, KeyRange};
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -63,6 +64,9 @@ pub trait Database: Send + Sync {
     /// A runner that is put to sleep inside a batch gives its locks back within half of `lease`: before another may
     /// take the run over.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
+
+    /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
+    fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;
 
     /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;

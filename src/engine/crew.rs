@@ -57,8 +57,8 @@ impl Crew {
     /// How large the slice's batches are.
     pub(super) fn sizing(&self, slice: &SliceRecord) -> Sizing {
         match slice.pass {
-            0 => Sizing::of_walk(&self.batch),
-            _ => Sizing::of_sweep(&self.batch),
+            0 => Sizing::of_walk(self.batch.sizes(0)),
+            _ => Sizing::of_sweep(self.batch.sizes(0)),
         }
     }
 

@@ -5,7 +5,7 @@ use super::crew::Crew;
 use super::{backoff, settle};
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::Event;
-use crate::pace::Sizing;
+use crate::pace::{Cost, Sizing};
 use backon::ExponentialBackoff;
 use std::time::Duration;
 
@@ -107,7 +107,8 @@ impl Worker<'_> {
 
     fn committed(&mut self, slice: &SliceRecord, committed: &Committed, sizing: &mut Sizing) -> Turn {
         (self.tries, self.strange_looks, self.delays) = (0, 0, backoff::delays());
-        sizing.grow();
+        let rows = committed.batch.rows.unwrap_or_else(|| sizing.rows());
+        sizing.note(Cost { rows, took: committed.took, wal_bytes: None });
         let done = committed.batch.range.through == slice.range.through;
         self.crew.batch_committed(slice, committed, done);
         if done { Turn::SliceDone } else { Turn::GoOn }

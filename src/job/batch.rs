@@ -7,6 +7,7 @@ use super::judge::Judge;
 use super::limit;
 use super::problem::{Judged, Problem, Reported};
 use super::section::Word;
+use crate::pace::Sizes;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -32,12 +33,33 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
     lock_gives_up_first(&lock_timeout, &statement_timeout, judge);
     Ok(Batch {
         rows: rows?.count()?,
-        min_rows: min_rows?.count()?,
+        min_rows: Some(min_rows?.count()?),
         max_rows: max_rows?.count()?,
+        target_time: limit::DEFAULT_TARGET_TIME,
+        max_wal: limit::DEFAULT_MAX_WAL,
         workers: workers?.count()?,
         statement_timeout: *statement_timeout?.value,
         lock_timeout: *lock_timeout?.value,
     })
+}
+
+impl Batch {
+    /// Within what batches are sized on a table whose rows take `row_bytes` on disk, large values included.
+    ///
+    /// Rows of megabytes start with as few as `max_wal` allows, and nothing but a written `min_rows` keeps them above
+    /// that: a batch of 1,000 such rows would be gigabytes of log.
+    pub fn sizes(&self, row_bytes: u64) -> Sizes {
+        let by_wal = u32::try_from(self.max_wal / row_bytes.max(1)).unwrap_or(u32::MAX).max(1);
+        let usual = limit::DEFAULT_MIN_ROWS.unsigned_abs() as u32;
+        let least = self.min_rows.unwrap_or(usual.min(self.rows).min(by_wal));
+        Sizes {
+            start: self.rows.min(by_wal).max(least),
+            least,
+            most: self.max_rows,
+            target_time: self.target_time,
+            max_wal: self.max_wal,
+        }
+    }
 }
 
 /// A value and where it is written.

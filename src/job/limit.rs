@@ -31,6 +31,13 @@ pub(super) const DEFAULT_MIN_ROWS: i64 = *USUAL_ROWS.start();
 /// What `max_rows` is when it is not written; never less than `rows`.
 pub(super) const DEFAULT_MAX_ROWS: i64 = *USUAL_ROWS.end();
 
+/// How long a batch should take: locks are held no longer than a user notices, and the cost of the transaction is small
+/// beside it.
+pub(super) const DEFAULT_TARGET_TIME: Duration = Duration::from_millis(500);
+
+/// One segment of PostgreSQL's write-ahead log: what a replica replays in a breath.
+pub(super) const DEFAULT_MAX_WAL: u64 = 16 * 1024 * 1024;
+
 /// Each worker holds a connection; more than this starves the application of them.
 pub(super) const MAX_WORKERS: i64 = 64;
 

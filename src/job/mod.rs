@@ -29,6 +29,9 @@ mod problem;
 mod pinned;
 mod schema;
 
+use crate::pace::{Limit, Window};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use code::{Code, Severity};
@@ -42,7 +45,7 @@ pub use statement::{Expression, ExpressionError};
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// A checked job. Only [`parse`] makes one, so whoever holds it need not check again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Unique per database: `[a-z0-9-]`.
     pub name: String,
@@ -62,6 +65,8 @@ pub struct Job {
     pub change: Change,
     /// How large the transactions are.
     pub batch: Batch,
+    /// How fast the run may go, and when not at all.
+    pub pace: Pace,
     /// The file's text, kept with the run.
     pub text: String,
 }
@@ -112,16 +117,80 @@ pub enum OnConflict {
 pub struct Batch {
     /// Rows a batch starts with.
     pub rows: u32,
-    /// A batch is not made smaller than this.
-    pub min_rows: u32,
+    /// A batch is not made smaller than this. `None`: the usual least, or less where a table's rows are large.
+    pub min_rows: Option<u32>,
     /// A batch is not made larger than this.
     pub max_rows: u32,
+    /// Batches are sized to take this long.
+    pub target_time: Duration,
+    /// Batches are sized to write at most so many bytes of write-ahead log.
+    pub max_wal: u64,
     /// How many slices are walked at once.
     pub workers: u32,
     /// The server gives a statement up after this.
     pub statement_timeout: Duration,
     /// The server gives a wait for one lock up after this; below `statement_timeout`.
     pub lock_timeout: Duration,
+}
+
+/// How fast a run may go, and when not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// Rows that the whole run may touch in a second.
+    pub max_rows_per_second: Option<NonZeroU32>,
+    /// The share of the time that workers may be busy, above 0 up to 1. `None`: all of it.
+    pub duty: Option<f64>,
+    /// When batches may begin. Empty: always.
+    pub windows: Vec<Window>,
+    /// The run is held while this file exists.
+    pub hold_file: Option<PathBuf>,
+    /// What is measured, and how much of it is too much.
+    pub signals: Vec<Signal>,
+}
+
+/// Something that is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    /// What, and how.
+    pub source: Source,
+    /// One limit; two where lag is limited in seconds and in bytes.
+    pub limits: Vec<Limit>,
+}
+
+/// What is measured, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// How far replicas are behind.
+    ReplicationLag {
+        /// How many must be seen.
+        replicas: u32,
+        /// Environment variables that hold the addresses of replicas that the primary does not show.
+        url_env: Vec<String>,
+    },
+    /// Write-ahead log that the whole server writes.
+    WalRate,
+    /// Write-ahead log that the slowest replication slot keeps from being removed.
+    RetainedWal,
+    /// Files of write-ahead log that wait to be archived.
+    ArchiveBacklog,
+    /// Autovacuum at work on the table.
+    Autovacuum,
+    /// How long the oldest transaction has been open.
+    OldestTransaction,
+    /// Sessions at work, ours left out.
+    ActiveSessions,
+    /// How long anybody waits for a lock of ours.
+    LockWaits,
+    /// The application's own query, timed.
+    Probe {
+        /// The query.
+        sql: String,
+    },
+    /// A query of the user's that returns one number.
+    Custom {
+        /// The query.
+        sql: String,
+    },
 }
 
 /// Reads a job file's text.

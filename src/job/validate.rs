@@ -33,6 +33,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
             walk: table.walk?,
             change: change?,
             batch: batch?,
+            pace: super::Pace::default(),
             text: text.to_owned(),
         })
     };

@@ -5,7 +5,7 @@ use crate::event::Reason;
 use tokio::sync::watch;
 
 /// What the gate lets through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Flow {
     /// Batches may begin.
     Go,

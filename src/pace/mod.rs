@@ -1,7 +1,18 @@
-//! How fast may a run go, and whether at all? Knows no tables and no SQL.
+//! How fast may a run go, and whether at all? Knows no tables, no SQL and no job file.
+//!
+//! Reading order: [`signal`] (what is measured, and by whom) → [`law`] (what follows from it) → [`gate`] (where workers
+//! wait), with [`window`], [`rate`] and [`sizing`] beside them; [`time_ledger`] tells where the time went.
 
 mod gate;
+mod law;
+mod rate;
+mod signal;
 mod sizing;
+mod window;
 
 pub use gate::{Flow, Gate, InHand};
-pub use sizing::Sizing;
+pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
+pub use rate::Rate;
+pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
+pub use sizing::{Cost, Sizes, Sizing};
+pub use window::{Opening, Window, WindowError, opening};

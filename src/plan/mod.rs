@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::key::{Key, KeyRange};
 
 pub use estimate::{Estimate, Span};
-pub use facts::{ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind};
+pub use facts::{ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind, UnavailableSignal};
 pub use forecast::Forecast;
 pub use refusal::Refusal;
 pub use resolve::{Resolved, resolve};

@@ -18,6 +18,7 @@ use super::session::Session;
 use super::{Database, Dialect, Lane};
 use crate::job::{Batch, Job};
 use crate::key::Key;
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use connect::Connector;
@@ -75,6 +76,10 @@ impl Database for Postgres {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect().await?;
         Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
+    }
+
+    fn sensors(&self, _job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

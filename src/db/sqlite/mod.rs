@@ -22,6 +22,7 @@ use super::session::Session;
 use super::{Database, Dialect, Lane};
 use crate::job::{Batch, Job};
 use crate::key::Key;
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use connect::{Connector, LOCK_TIMEOUT};
@@ -83,6 +84,10 @@ impl Database for Sqlite {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect(batch.lock_timeout).await?;
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
+    }
+
+    fn sensors(&self, _job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {
