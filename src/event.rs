@@ -34,6 +34,8 @@ pub enum Event {
         rows: u64,
         /// From BEGIN to the answer of COMMIT.
         took: Duration,
+        /// Write-ahead log that the server wrote meanwhile: at least the batch's own. `None` where there is none.
+        wal_bytes: Option<u64>,
         /// The run's progress with this batch.
         progress: Progress,
     },
@@ -55,6 +57,29 @@ pub enum Event {
     SweepStarted {
         /// 1 for the first.
         pass: i64,
+    },
+    /// No batch may begin, for these reasons; told again whenever what they say changes.
+    Held {
+        /// All of them, the strictest first.
+        reasons: Vec<Reason>,
+    },
+    /// Batches may begin again.
+    Released,
+    /// A hold has now lasted longer than its signal's `max_hold`.
+    HeldTooLong {
+        /// Why it holds.
+        reason: Reason,
+        /// For how long by now.
+        lasted: Duration,
+    },
+    /// The run goes faster or slower.
+    SpeedChanged {
+        /// The speed before, for people.
+        from: String,
+        /// The speed after.
+        to: String,
+        /// Because of what.
+        why: String,
     },
     /// The database cannot be reached; workers wait and try again.
     ConnectionLost {

@@ -2,11 +2,11 @@
 //! engine does not know it.
 
 use super::wording::{count, counted, duration, percent, say, seconds_range};
-use crate::event::{Event, Progress};
+use crate::engine::Meter;
+use crate::event::{Event, Progress, Reason, SignalName, all_reasons};
 use crate::plan::Forecast;
 use crate::run::RunState;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -18,9 +18,6 @@ const STEPS: u64 = 1000;
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// The rate shown is that of this long: shorter jumps with every batch, longer hides a hold.
-const RATE_OVER: Duration = Duration::from_secs(15);
-
 /// Shows a run's events until its sender is dropped.
 pub(super) fn show(job: &str, events: UnboundedReceiver<Event>) -> JoinHandle<()> {
     let view = View::new(job, std::io::stderr().is_terminal());
@@ -31,12 +28,17 @@ struct View {
     job: String,
     bar: Option<ProgressBar>,
     progress: Progress,
-    /// Of the last moments: when, rows changed.
-    rows: VecDeque<(Instant, u64)>,
+    meter: Meter,
     forecast: Forecast,
     eta: Option<(f64, f64)>,
     /// Why nothing moves, while nothing does.
     waiting: Option<String>,
+    /// What holds the run, of all that is measured.
+    hold: Option<String>,
+    hold_signals: Vec<SignalName>,
+    /// Whether this hold had a line of its own, and when a hold had one last.
+    hold_told: bool,
+    hold_said: Option<Instant>,
     sweeping: bool,
     disconnected: bool,
 }
@@ -54,10 +56,14 @@ impl View {
             job: job.to_owned(),
             bar,
             progress: Progress::default(),
-            rows: VecDeque::new(),
+            meter: Meter::default(),
             forecast: Forecast::new(Instant::now(), 0.0),
             eta: None,
             waiting: None,
+            hold: None,
+            hold_signals: Vec::new(),
+            hold_told: false,
+            hold_said: None,
             sweeping: false,
             disconnected: false,
         }
@@ -107,6 +113,18 @@ impl View {
                     other => other.to_string(),
                 });
             }
+            Event::Held { reasons } => self.held(&reasons),
+            Event::Released => {
+                if std::mem::take(&mut self.hold_told) {
+                    self.say("goes on");
+                }
+                self.hold = None;
+            }
+            Event::HeldTooLong { reason, lasted } => {
+                self.say(&format!("held for {} by now: {reason}", duration(lasted)));
+            }
+            // Seen in the rate; `why` keeps the last ten.
+            Event::SpeedChanged { .. } => {}
             Event::SweepStarted { pass } => {
                 self.sweeping = true;
                 self.say(&format!("sweep, pass {pass}: looking for rows that are left"));
@@ -126,6 +144,20 @@ impl View {
         }
     }
 
+    /// A hold has a line of its own when it begins, and another when other signals are the reason; in between it is shown
+    /// where the ETA would be. Holds that follow each other closely are told as often as lines are written.
+    fn held(&mut self, reasons: &[Reason]) {
+        let signals: Vec<SignalName> = reasons.iter().map(Reason::signal).collect();
+        let words = format!("held: {}", all_reasons(reasons));
+        let is_news = self.hold.is_none() || self.hold_signals != signals;
+        let due = self.hold_said.is_none_or(|said| said.elapsed() >= LINE_EVERY) || self.hold_signals != signals;
+        if is_news && due {
+            self.say(&words);
+            (self.hold_told, self.hold_said) = (true, Some(Instant::now()));
+        }
+        (self.hold, self.hold_signals) = (Some(words), signals);
+    }
+
     fn advance(&mut self, progress: Progress) {
         // Workers tell of their batches in the order they like; progress never goes back.
         if progress.batches < self.progress.batches {
@@ -133,28 +165,23 @@ impl View {
         }
         let now = Instant::now();
         self.progress = progress;
-        self.rows.push_back((now, progress.rows_changed));
-        while self.rows.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
-            self.rows.pop_front();
-        }
+        self.meter.note(now, progress.rows_changed);
         self.eta = self.forecast.note(now, progress.share).map(|span| (span.low, span.high));
-    }
-
-    fn rate(&self) -> u64 {
-        let (Some((then, before)), Some((_, rows))) = (self.rows.front(), self.rows.back()) else { return 0 };
-        let seconds = then.elapsed().as_secs_f64();
-        if seconds > 0.0 { (rows.saturating_sub(*before) as f64 / seconds) as u64 } else { 0 }
     }
 
     fn facts(&self) -> String {
         let rows = count(self.progress.rows_changed);
-        let more = match (&self.waiting, self.sweeping, self.eta) {
+        let more = match (self.waiting.as_ref().or(self.hold.as_ref()), self.sweeping, self.eta) {
             (Some(waiting), _, _) => waiting.clone(),
             (None, true, _) => "sweeping".to_owned(),
             (None, false, Some((low, high))) => format!("ETA {}", seconds_range(low, high)),
             (None, false, None) => String::new(),
         };
-        format!("{:>6} {rows} rows {}/s {more}", percent(self.progress.share), count(self.rate()))
+        format!(
+            "{:>6} {rows} rows {}/s {more}",
+            percent(self.progress.share),
+            count(self.meter.per_second(Instant::now()) as u64)
+        )
     }
 
     fn draw(&self) {
@@ -190,7 +217,6 @@ fn style() -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Reason;
 
     fn view() -> View {
         View::new("fill", false)

@@ -26,7 +26,8 @@ pub use address::{Address, AddressError};
 pub use dialect::Dialect;
 pub use failure::{Class, Failure};
 pub use ledger::{
-    Beat, Held, Ledger, Move, Moved, NewRun, NotInstalled, RecordedEvent, RunRecord, SCHEMA_VERSION, SliceRecord, Taken,
+    Beat, Happening, Held, Ledger, Move, Moved, NewRun, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, SliceRecord,
+    Taken, TimeSpent,
 };
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
@@ -118,6 +119,14 @@ pub struct Applied {
     pub still_in_scope: u64,
 }
 
+/// A checkpoint that will commit with its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpointed {
+    /// Write-ahead log that the server wrote since the batch was opened: at least the batch's own. `None` where the
+    /// database has none.
+    pub wal_bytes: Option<u64>,
+}
+
 /// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, `commit`. After any
 /// error the caller rolls back and begins anew.
 #[async_trait]
@@ -129,8 +138,13 @@ pub trait Lane: Send {
     /// Changes the rows of the range.
     async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure>;
 
-    /// Records the range as done, as the last statement. `false`: the slice is not ours any more; roll back.
-    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure>;
+    /// Records the range as done, as the last statement. `None`: the slice is not ours any more; roll back.
+    async fn checkpoint(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure>;
 
     /// Commits. An error without an answer of the server is ambiguous: ask [`Lane::committed_seq`] of a new lane.
     async fn commit(&mut self) -> Result<(), Failure>;

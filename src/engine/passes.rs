@@ -8,7 +8,6 @@ use super::worker;
 use crate::db::{Failure, Move, RunRecord};
 use crate::event::Event;
 use crate::key::KeyRange;
-use crate::pace::Flow;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::sync::Arc;
@@ -79,7 +78,7 @@ impl Passes<'_> {
     async fn reach(&mut self, from: RunState, to: RunState) -> Result<bool, Failure> {
         let by = Move::new(to, &self.runner.actor);
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
-        while self.crew.gate.pass().await.is_some() {
+        while self.crew.gate.unpaused().await {
             if self.control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
                 return Ok(true);
             }
@@ -91,21 +90,21 @@ impl Passes<'_> {
     /// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
     async fn work_together(&self) -> Result<bool, Failure> {
         let mut working = JoinSet::new();
-        for _ in 0..self.workers {
+        for number in 0..self.workers {
             let crew = Arc::clone(self.crew);
-            working.spawn(async move { worker::work(&crew).await });
+            working.spawn(async move { worker::work(&crew, number).await });
         }
         let mut first = None;
         while let Some(ended) = working.join_next().await {
             let ended = ended.unwrap_or_else(|error| Err(Failure::fatal(format!("a worker died: {error}"))));
             if let Err(failure) = ended {
-                self.crew.gate.set(Flow::Stop);
+                self.crew.gate.stop();
                 first.get_or_insert(failure);
             }
         }
         match first {
             Some(failure) => Err(failure),
-            None => Ok(self.crew.gate.flow() != Flow::Stop),
+            None => Ok(!self.crew.gate.is_stopped()),
         }
     }
 }

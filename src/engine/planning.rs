@@ -18,8 +18,8 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
         Err(refusals) => return Ok(Err(refusals)),
     };
     let table = facts.table.unwrap_or_default();
-    let slices = slice_count(table.estimated_rows, job.batch.rows, resolved.workers);
-    let survey = database.survey(&resolved.work, job.batch.rows, slices).await?;
+    let slices = slice_count(table.estimated_rows, resolved.sizes.start, resolved.workers);
+    let survey = database.survey(&resolved.work, resolved.sizes.start, slices).await?;
     Ok(Ok(Plan::new(job.clone(), resolved, table, survey)))
 }
 
@@ -30,7 +30,7 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
 /// When a batch fails.
 pub async fn sample(database: &dyn Database, plan: &Plan, count: usize) -> Result<Vec<SampledBatch>, Failure> {
     let batch = &plan.job.batch;
-    let survey = database.survey(&plan.work, batch.rows, count).await?;
+    let survey = database.survey(&plan.work, plan.sizes.start, count).await?;
     let mut sampled = Vec::new();
     for KeyRange { after, through } in tile(&survey.cuts, survey.last.as_ref()).iter().take(count) {
         sampled.push(database.sample(&plan.work, after.as_ref(), through, batch).await?);

@@ -273,7 +273,9 @@ lock_timeout = "1s"
         let seconds = Duration::from_secs;
         let expected = Batch {
             rows: 5000,
-            min_rows: 1000,
+            min_rows: Some(1000),
+            target_time: Duration::from_millis(500),
+            max_wal: 16 * 1024 * 1024,
             max_rows: 10_000,
             workers: 1,
             statement_timeout: seconds(30),
@@ -286,7 +288,7 @@ lock_timeout = "1s"
     fn the_bounds_of_a_batch_follow_its_start() {
         for (rows, bounds) in [(500, (500, 10_000)), (20_000, (1000, 20_000))] {
             let (job, _) = parse(&format!("{SMALL}batch = {{ rows = {rows} }}")).unwrap();
-            assert_eq!((job.batch.min_rows, job.batch.max_rows), bounds);
+            assert_eq!((job.batch.min_rows.unwrap(), job.batch.max_rows), bounds);
         }
     }
 

@@ -6,13 +6,21 @@
 mod gate;
 mod law;
 mod rate;
+mod report;
+mod sampler;
 mod signal;
 mod sizing;
+mod speed_log;
+mod time_ledger;
 mod window;
 
-pub use gate::{Flow, Gate, InHand};
+pub use gate::{Gate, InHand};
 pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
+pub use report::{PaceReport, SpeedChange};
+pub use sampler::sample;
 pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
 pub use sizing::{Cost, Sizes, Sizing};
+pub use speed_log::{SpeedLog, words as speed_words};
+pub use time_ledger::{Stopwatch, TimeLedger};
 pub use window::{Opening, Window, WindowError, opening};

@@ -5,6 +5,7 @@ use super::facts::{ColumnFacts, Facts, TableFacts, TableKind};
 use super::refusal::Refusal;
 use super::work::{Action, Archive, Conflict, KeyColumn, Work};
 use crate::job::{Change, Expression, Ident, Job, OnConflict, TableName};
+use crate::pace::Sizes;
 
 /// What a job means on its table.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Resolved {
     pub work: Work,
     /// How many batches run at once.
     pub workers: u32,
+    /// Within what batches are sized.
+    pub sizes: Sizes,
     /// What somebody should know before the start.
     pub notes: Vec<String>,
 }
@@ -37,8 +40,9 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
     let notes = notes(job, table, workers);
     match action {
         Some(action) if refusals.is_empty() => {
+            let sizes = job.batch.sizes(table.row_bytes);
             let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action };
-            Ok(Resolved { work, workers, notes })
+            Ok(Resolved { work, workers, sizes, notes })
         }
         _ => Err(refusals),
     }

@@ -4,8 +4,10 @@ use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
 use super::runs::read_held;
+use super::time::TimeSpent;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
+use crate::pace::PaceReport;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::time::Duration;
@@ -21,6 +23,10 @@ pub struct Held {
     pub expires_in: f64,
     /// Seconds until the run may end, at best and at worst, as the runner sees it.
     pub eta: Option<(f64, f64)>,
+    /// Its pace, as the runner sees it.
+    pub pace: Option<PaceReport>,
+    /// Seconds since the runner told of its pace.
+    pub reported_ago: f64,
 }
 
 impl Held {
@@ -30,13 +36,26 @@ impl Held {
     }
 }
 
+/// What a runner tells with its heartbeat.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Seconds until the run may end, at best and at worst.
+    pub eta: Option<(f64, f64)>,
+    /// Its pace.
+    pub pace: Option<PaceReport>,
+    /// Where the run's time went so far, that of earlier runners included.
+    pub spent: TimeSpent,
+    /// For how many seconds runners have held it, this one included.
+    pub held_seconds: f64,
+}
+
 /// What comes of trying to take a run.
 #[derive(Clone, Debug)]
 pub enum Taken {
     /// This runner has it; the state it is in now.
     Yes(RunState),
     /// Another runner has it.
-    HeldBy(Held),
+    HeldBy(Box<Held>),
     /// Its state does not let a runner begin: paused, or over.
     NotNow(RunState),
 }
@@ -69,7 +88,7 @@ impl Ledger {
     async fn take_in_transaction(&mut self, run: i64, runner: &Runner, lease: Duration) -> Result<Taken, Failure> {
         let (state, held) = self.lock_run(run).await?;
         if let Some(held) = held.filter(|held| held.runner.holder != runner.holder && held.is_alive()) {
-            return Ok(Taken::HeldBy(held));
+            return Ok(Taken::HeldBy(Box::new(held)));
         }
         // A pause or cancel that the last runner did not live to see is reached now: nothing is in hand.
         let next = match state {
@@ -132,10 +151,10 @@ impl Ledger {
         run: i64,
         holder: &str,
         lease: Duration,
-        eta: Option<(f64, f64)>,
+        report: &Report,
     ) -> Result<Option<Beat>, Failure> {
         self.begin().await?;
-        let beat = self.beat_in_transaction(run, holder, lease, eta).await;
+        let beat = self.beat_in_transaction(run, holder, lease, report).await;
         self.end(beat, "keep the lease").await
     }
 
@@ -144,19 +163,25 @@ impl Ledger {
         run: i64,
         holder: &str,
         lease: Duration,
-        eta: Option<(f64, f64)>,
+        report: &Report,
     ) -> Result<Option<Beat>, Failure> {
         let d = self.dialect;
         let keep = format!(
-            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5 \
+            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5, pace = $6, reported_at = {} \
              where holder = $1 and run_id = $3",
             d.state_table("heartbeat"),
-            d.now_plus_ms("$2")
+            d.now_plus_ms("$2"),
+            d.now(),
         );
-        let (low, high) = eta.unzip();
+        let (low, high) = report.eta.unzip();
         let [low, high] = [low, high].map(|seconds| seconds.map_or(Value::NoReal, Value::Real));
-        let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low, high];
-        self.session.execute(&keep, &values).await?;
+        // Numbers and texts of ours always have a JSON form.
+        let pace = report.pace.as_ref().and_then(|pace| serde_json::to_string(pace).ok());
+        let values: [Value; 6] =
+            [holder.into(), milliseconds(lease).into(), run.into(), low, high, pace.as_deref().into()];
+        if self.session.execute(&keep, &values).await? == 1 {
+            self.write_time(run, &report.spent, report.held_seconds).await?;
+        }
         self.read_beat(run, holder).await
     }
 
@@ -170,7 +195,7 @@ impl Ledger {
         self.end(beat, "read what was asked of the run").await
     }
 
-    async fn read_beat(&mut self, run: i64, holder: &str) -> Result<Option<Beat>, Failure> {
+    pub(super) async fn read_beat(&mut self, run: i64, holder: &str) -> Result<Option<Beat>, Failure> {
         let read = format!(
             "select state, actor, reason from {} where id = $1 and holder = $2",
             self.dialect.state_table("run")
@@ -232,16 +257,17 @@ impl Ledger {
         // A second statement: under READ COMMITTED it sees what was committed while the lock was awaited.
         let read = format!(
             "select h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {}, {}, \
-             h.eta_low_seconds, h.eta_high_seconds, {} \
+             h.eta_low_seconds, h.eta_high_seconds, h.pace, {}, {} \
              from {} as h join {} as r on r.holder = h.holder where r.id = $1",
             d.seconds("h.since"),
             d.seconds("h.expires_at"),
+            d.seconds("h.reported_at"),
             d.seconds(d.now()),
             d.state_table("heartbeat"),
             d.state_table("run"),
         );
         let rows = self.session.fetch(&read, &[run.into()]).await?;
-        let held = rows.first().map(|row| read_held(row, 0, row.real_or_null(10).unwrap_or_default())).transpose()?;
+        let held = rows.first().map(|row| read_held(row, 0, row.real_or_null(12).unwrap_or_default())).transpose()?;
         Ok((state, held.flatten()))
     }
 }

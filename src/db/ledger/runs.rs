@@ -41,6 +41,8 @@ pub struct RunRecord {
     pub failure: Option<String>,
     /// Batches tried again.
     pub retries: i64,
+    /// For how many seconds runners have held it.
+    pub held_seconds: f64,
     /// When it was created, seconds since 1970.
     pub created_at: f64,
     /// When it made its last move, seconds since 1970.
@@ -166,8 +168,8 @@ fn select_runs(d: Dialect) -> String {
     format!(
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
-         h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds \
+         r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
+         h.eta_low_seconds, h.eta_high_seconds, h.pace, {reported} \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -175,6 +177,7 @@ fn select_runs(d: Dialect) -> String {
         now = d.seconds(d.now()),
         since = d.seconds("h.since"),
         expires = d.seconds("h.expires_at"),
+        reported = d.seconds("h.reported_at"),
         run = d.state_table("run"),
         heartbeat = d.state_table("heartbeat"),
     )
@@ -202,7 +205,8 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
         moved_at: row.real_or_null(15).unwrap_or_default(),
         ended_at: row.real_or_null(16),
         read_at,
-        held: read_held(row, 18, read_at)?,
+        held_seconds: row.real_or_null(18).unwrap_or_default(),
+        held: read_held(row, 19, read_at)?,
     })
 }
 
@@ -220,5 +224,8 @@ pub(super) fn read_held(row: &Row, first: usize, read_at: f64) -> Result<Option<
     let since = row.real_or_null(first + 6).unwrap_or_default();
     let expires_in = row.real_or_null(first + 7).unwrap_or_default() - read_at;
     let eta = row.real_or_null(first + 8).zip(row.real_or_null(first + 9));
-    Ok(Some(super::Held { runner, since, expires_in, eta }))
+    // A report of another tidegate that this one does not read is no report.
+    let pace = row.text_or_null(first + 10).and_then(|json| serde_json::from_str(&json).ok());
+    let reported_ago = read_at - row.real_or_null(first + 11).unwrap_or(since);
+    Ok(Some(super::Held { runner, since, expires_in, eta, pace, reported_ago }))
 }

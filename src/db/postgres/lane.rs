@@ -8,7 +8,7 @@ use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
 use crate::db::session::Session;
 use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -104,8 +104,14 @@ impl Lane for PostgresLane {
         change(&mut self.session, &self.statements, range).await
     }
 
-    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure> {
-        ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
+    async fn checkpoint(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure> {
+        let kept = ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await?;
+        Ok(kept.then(Checkpointed::default))
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {
