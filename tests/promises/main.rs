@@ -22,5 +22,6 @@ mod changes;
 mod every_key_once;
 mod keys;
 mod round_trips;
+mod state_tables;
 
 mod job_on_real_input;
