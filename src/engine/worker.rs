@@ -20,7 +20,7 @@ const MAX_STRANGE_LOOKS: u32 = 200;
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let delays = backoff::delays();
-    let mut worker = Worker { crew, time, lane: None, delays, tries: 0, strange_looks: 0, lost: false };
+    let mut worker = Worker { crew, time, lane: None, delays, tries: 0, tried: 0, strange_looks: 0, lost: false };
     let worked = worker.walk_all().await;
     worker.time.turn_to(Bucket::Idle, Instant::now());
     worked
@@ -32,6 +32,8 @@ struct Worker<'a> {
     lane: Option<Box<dyn Lane>>,
     delays: ExponentialBackoff,
     tries: u32,
+    /// Rows that the last batch was to have.
+    tried: u32,
     strange_looks: u32,
     lost: bool,
 }
@@ -124,6 +126,7 @@ impl Worker<'_> {
     /// One batch, whose time counts as what became of it.
     async fn batch(&mut self, pass: i64, lease: &SliceLease) -> Result<Ended, Interrupted> {
         let rows = self.crew.sizing(pass).rows();
+        self.tried = rows;
         self.time.begin_batch(Bucket::Boundary, Instant::now());
         let Some(lane) = &mut self.lane else {
             return Err(Interrupted::RolledBack(Failure::new(Class::Lost, "not connected")));
@@ -171,7 +174,7 @@ impl Worker<'_> {
             return Err(failure);
         }
         if failure.class == Class::Shrink {
-            self.crew.sizing(pass).shrink();
+            self.crew.sizing(pass).shrink(self.tried);
         }
         let delay = backoff::next(&mut self.delays);
         if lost {
