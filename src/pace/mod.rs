@@ -14,6 +14,8 @@ mod speed_log;
 mod time_ledger;
 mod window;
 
+pub mod signal_name;
+
 pub use gate::{Gate, InHand};
 pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;

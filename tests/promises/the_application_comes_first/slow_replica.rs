@@ -1,0 +1,89 @@
+//! A replica keeps up with half of our speed. Does the run find that speed by itself, and keep to it?
+
+use crate::support::{
+    Counted, LagWatch, Replicated, Sample, SlowRun, add_one, batches, batches_of, promises, rounds, until,
+};
+use std::time::{Duration, Instant};
+
+promises!(with Replicated on [postgres_15]:
+    a_run_settles_at_what_a_slow_replica_sustains,
+    a_throttled_replay_keeps_its_speed,
+);
+
+const MAX: Duration = Duration::from_secs(2);
+
+/// A batch takes a tenth of that; the rest is the unrest of a busy machine.
+const ONE_BATCH: Duration = Duration::from_millis(500);
+
+/// The replica becomes slow from one moment to the next, so the run must first find out.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+
+async fn a_run_settles_at_what_a_slow_replica_sustains(replicated: Replicated) {
+    let target = &replicated.target;
+    let measured = Duration::from_secs(if rounds() >= 20 { 60 } else { 20 });
+    let items = table(&replicated, 4_000 * (measured + SETTLES_WITHIN).as_secs()).await;
+    let runner = target.start(&["run", &items.job.path]);
+    let mut run = SlowRun::after_its_first_batches(target, items, runner).await;
+    let watch = LagWatch::start(&replicated).await;
+    let (log_speed, batch_speed) = speed_for(&replicated, Duration::from_secs(3)).await;
+
+    let throttle = replicated.throttle(log_speed / 2.0).await;
+    watch.looks_on_for(SETTLES_WITHIN).await;
+    let settled = Instant::now();
+    watch.looks_on_for(measured).await;
+    assert!(run.runner.is_running(), "the run ended while it was measured: the table is too small");
+    drop(throttle);
+
+    let samples: Vec<_> = watch.samples().into_iter().filter(|sample| sample.at >= settled).collect();
+    let worst = samples.iter().max_by_key(|sample| sample.lag).expect("samples");
+    let at = worst.at - settled;
+    assert!(worst.lag < MAX + ONE_BATCH, "{:?} behind, {at:?} after it had settled; limit {MAX:?}", worst.lag);
+    makes_progress(&samples);
+    let [first, .., last] = samples[..] else { panic!("{} samples", samples.len()) };
+    let kept = (last.batches - first.batches) as f64 / (last.at - first.at).as_secs_f64();
+    assert!(kept > batch_speed / 4.0, "{kept:.1} batches/s, where the replica sustains half of {batch_speed:.1}");
+    run.ends_well(target).await;
+}
+
+/// The throttle must hold by itself, or it proves nothing about the run.
+async fn a_throttled_replay_keeps_its_speed(replicated: Replicated) {
+    let target = &replicated.target;
+    target.execute("create table written (id integer, words text)").await;
+    let speed = 1_000_000.0;
+    let throttle = replicated.throttle(speed).await;
+    let (begun, from) = (Instant::now(), replicated.replayed().await.expect("a standby"));
+    // Several megabytes, at once.
+    target.execute("insert into written select i, repeat('x', 100) from generate_series(1, 25000) i").await;
+    let end = target.log_end().await;
+    until("it is replayed", async || replicated.replayed().await >= Some(end)).await;
+    let seen = (end - from) as f64 / begun.elapsed().as_secs_f64();
+    assert!((0.6..1.4).contains(&(seen / speed)), "{seen:.0} bytes/s instead of {speed:.0}");
+    drop(throttle);
+}
+
+/// Batches of a hundred rows, so that what they write is most of the log.
+async fn table(replicated: &Replicated, rows: u64) -> Counted {
+    let pace = "[pace.replication_lag]\nmax = \"2s\"\nreplicas = 1\n";
+    SlowRun::prepare_with(&replicated.target, rows, &add_one("items", &(batches_of(100) + pace))).await
+}
+
+/// Bytes of log and batches, a second, while nothing is slow.
+async fn speed_for(replicated: &Replicated, duration: Duration) -> (f64, f64) {
+    let target = &replicated.target;
+    let (begun, log, done) = (Instant::now(), target.log_end().await, batches(target).await);
+    until("the free speed is measured", async || begun.elapsed() > duration).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    ((target.log_end().await - log) as f64 / seconds, (batches(target).await - done) as f64 / seconds)
+}
+
+/// Never five seconds without a batch.
+fn makes_progress(samples: &[Sample]) {
+    let mut last_progress = samples[0];
+    for sample in samples {
+        if sample.batches > last_progress.batches {
+            last_progress = *sample;
+        }
+        let idle = sample.at - last_progress.at;
+        assert!(idle < Duration::from_secs(5), "no batch for {idle:?}, {:?} behind", sample.lag);
+    }
+}
