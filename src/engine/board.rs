@@ -1,7 +1,8 @@
-//! What does the runner tell of its pace and its time? Written by who decides, read by who keeps the lease. Knows
-//! neither signals nor the database.
+//! What does the runner tell of its pace and its time? Written by who decides, read by who keeps the lease. Knows no
+//! signal.
 
-use crate::db::{Happening, Report, TimeSpent};
+use super::control::Control;
+use crate::db::{Failure, Happening, Report, TimeSpent};
 use crate::pace::{PaceReport, TimeLedger};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -62,6 +63,26 @@ impl Board {
     /// What is to be written into the event log, once.
     pub(super) fn happenings(&self) -> Vec<Happening> {
         std::mem::take(&mut self.news().happenings)
+    }
+
+    /// Puts everything on record, before the run is let go: afterwards nobody may.
+    pub(super) async fn close_the_books(
+        &self,
+        control: &mut Control,
+        run: i64,
+        holder: &str,
+        lease: Duration,
+    ) -> Result<(), Failure> {
+        let (report, happenings) = (self.report(None), self.happenings());
+        control
+            .call(async |ledger| {
+                ledger.beat(run, holder, lease, &report).await?;
+                for happening in &happenings {
+                    ledger.note(run, holder, happening).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     fn news(&self) -> MutexGuard<'_, News> {

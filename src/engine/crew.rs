@@ -5,9 +5,9 @@ use super::batch::Committed;
 use super::tally::Tally;
 use super::watch::WatchRequests;
 use crate::db::{Database, Failure, Lane, SliceLease, SliceRecord};
-use crate::event::Event;
+use crate::event::{Event, Reason};
 use crate::job::Batch;
-use crate::pace::{Gate, Sizing, TimeLedger};
+use crate::pace::{Gate, HoldFile, Sizing, TimeLedger};
 use crate::plan::Work;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,7 @@ pub(super) struct Crew {
     pub(super) holder: String,
     pub(super) lease: Duration,
     pub(super) gate: Gate,
+    pub(super) hold_file: Option<HoldFile>,
     pub(super) time: Arc<TimeLedger>,
     /// Batch sizes of the walk and of the sweep, learned from all workers.
     pub(super) sizing: [Mutex<Sizing>; 2],
@@ -61,6 +62,11 @@ impl Crew {
     pub(super) fn sizing(&self, pass: i64) -> MutexGuard<'_, Sizing> {
         // A size is whole whenever its lock is free.
         self.sizing[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a file holds the run, where the job names one.
+    pub(super) async fn held_by_file(&self) -> Option<Reason> {
+        self.hold_file.as_ref()?.holds().await
     }
 
     /// Waits until the run was looked at and the gate set accordingly. A stopped gate needs no look, and nobody looks.

@@ -13,7 +13,7 @@ use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
 use crate::job::{Job, Pace};
-use crate::pace::{Gate, Law, Rate, Sensor, Sizing, TimeLedger};
+use crate::pace::{Gate, HoldFile, Law, Rate, Sensor, Sizing, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
@@ -85,6 +85,7 @@ impl HeldRun {
             lease: options.lease,
             // Shut until the pace was judged for the first time.
             gate: Gate::new(workers, job.pace.duty.unwrap_or(1.0), rate, &law.judge(begun)),
+            hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time: Arc::clone(&time),
             sizing: [Mutex::new(Sizing::of_walk(sizes)), Mutex::new(Sizing::of_sweep(sizes))],
             watch: WatchRequests::default(),
@@ -141,18 +142,11 @@ impl HeldRun {
     /// Records what is counted here: tries, and where the time went.
     async fn close_the_books(&mut self) -> Result<(), Failure> {
         let (run, holder, lease) = (self.record.id, self.runner.holder.as_str(), self.options.lease);
-        let retries = self.crew.retries.load(Ordering::Relaxed);
-        let report = self.board.report(None);
-        let happenings = self.board.happenings();
-        self.control
-            .call(async |ledger| {
-                ledger.beat(run, holder, lease, &report).await?;
-                for happening in &happenings {
-                    ledger.note(run, holder, happening).await?;
-                }
-                if retries > 0 { ledger.count_retries(run, retries).await } else { Ok(()) }
-            })
-            .await
+        self.board.close_the_books(&mut self.control, run, holder, lease).await?;
+        match self.crew.retries.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            retries => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
+        }
     }
 
     async fn release(&mut self, reason: &str) -> Result<(), Failure> {
@@ -173,7 +167,7 @@ impl HeldRun {
             lease: options.lease,
             events: crew.events.clone(),
         };
-        let passes = Passes { crew, control, record, runner, workers: *workers };
+        let passes = Passes { crew, control, board, record, runner, workers: *workers };
         let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone());
         let mut walk = pin!(passes.walk());
         let mut watch = pin!(watch.run(record.state));

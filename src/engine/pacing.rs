@@ -8,17 +8,13 @@ use crate::db::Happening;
 use crate::event::{Event, Reason};
 use crate::job::Pace;
 use crate::pace::{HeldTooLong, Law, Opening, PaceReport, Sensor, SpeedLog, Verdict, opening, sample};
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How often is judged: a hold is in force within a breath of its cause.
 const TURN: Duration = Duration::from_millis(250);
-
-/// A look at a file that takes longer is no answer: network file systems can hang for ever.
-const FILE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sets the pace of a run.
 pub(super) struct Pacing<'a> {
@@ -71,10 +67,7 @@ impl<'a> Pacing<'a> {
     /// Judges once. The reason, where no window is open.
     async fn turn(&mut self) -> Option<Reason> {
         let closed = closed(self.pace, SystemTime::now());
-        let file = match &self.pace.hold_file {
-            Some(path) => held_by_file(path).await,
-            None => None,
-        };
+        let file = self.crew.held_by_file().await;
         let now = Instant::now();
         let mut verdict = self.law.judge(now);
         verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
@@ -123,17 +116,6 @@ pub(super) fn closed(pace: &Pace, now: SystemTime) -> Option<Reason> {
         Opening::Open { .. } => None,
         Opening::Closed { opens, .. } => Some(Reason::WindowClosed { until: opens }),
     }
-}
-
-/// Only a file that is known not to be there does not hold.
-async fn held_by_file(path: &Path) -> Option<Reason> {
-    let why = match timeout(FILE_TIMEOUT, tokio::fs::try_exists(path)).await {
-        Ok(Ok(false)) => return None,
-        Ok(Ok(true)) => return Some(Reason::HoldFile { path: path.to_owned() }),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer for {}", humantime::format_duration(FILE_TIMEOUT)),
-    };
-    Some(Reason::HoldFileUnknown { path: path.to_owned(), why })
 }
 
 fn whole_seconds(duration: Duration) -> Duration {

@@ -1,6 +1,7 @@
 //! How does a run get from its slices to its end? Pass after pass, until [`next_step`] says that it is done. Knows no
 //! batch, and nobody who might stop it.
 
+use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
@@ -24,6 +25,7 @@ pub(super) enum Walked {
 pub(super) struct Passes<'a> {
     pub(super) crew: &'a Arc<Crew>,
     pub(super) control: &'a mut Control,
+    pub(super) board: &'a Board,
     pub(super) record: &'a RunRecord,
     pub(super) runner: &'a Runner,
     pub(super) workers: u32,
@@ -51,8 +53,7 @@ impl Passes<'_> {
                     self.crew.send(Event::SweepStarted { pass });
                 }
                 Step::Done(proof) => {
-                    let proven = self.reach(RunState::Running, RunState::Sweeping).await?
-                        && self.reach(RunState::Sweeping, RunState::Succeeded).await?;
+                    let proven = self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed().await?;
                     return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
                 }
                 Step::NotProven(why) => return Ok(Walked::NotProven(why)),
@@ -72,6 +73,12 @@ impl Passes<'_> {
             None => None,
         };
         self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
+    }
+
+    async fn succeed(&mut self) -> Result<bool, Failure> {
+        let Crew { run, holder, lease, .. } = self.crew.as_ref();
+        self.board.close_the_books(self.control, *run, holder, *lease).await?;
+        self.reach(RunState::Sweeping, RunState::Succeeded).await
     }
 
     /// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.

@@ -66,6 +66,10 @@ impl Worker<'_> {
         let lease = crew.slice_lease(slice);
         let mut unsettled = None;
         loop {
+            // Looked at before each batch: who makes the file may count on it.
+            if let Some(reason) = crew.held_by_file().await {
+                crew.gate.hold(reason);
+            }
             // The batch is in hand only for this turn: whoever waits afterwards does not hold up a pause.
             let turn = {
                 let Some(in_hand) = crew.gate.pass(&self.time).await else { return Ok(false) };

@@ -131,6 +131,17 @@ impl Gate {
         });
     }
 
+    /// Holds until the pace is set again.
+    pub fn hold(&self, reason: Reason) {
+        self.state.send_if_modified(|state| {
+            if !state.held.contains(&reason) {
+                state.held.insert(0, reason);
+            }
+            // Whoever waits goes on waiting.
+            false
+        });
+    }
+
     /// How many batches are in hand.
     pub fn in_hand(&self) -> usize {
         self.state.borrow().in_hand()

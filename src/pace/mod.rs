@@ -4,6 +4,7 @@
 //! wait), with [`window`], [`rate`] and [`sizing`] beside them; [`time_ledger`] tells where the time went.
 
 mod gate;
+mod hold_file;
 mod law;
 mod rate;
 mod report;
@@ -17,6 +18,7 @@ mod window;
 pub mod signal_name;
 
 pub use gate::{Gate, InHand};
+pub use hold_file::HoldFile;
 pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
 pub use report::{PaceReport, SpeedChange};
