@@ -8,6 +8,7 @@ mod address;
 mod dialect;
 mod failure;
 mod ledger;
+mod one_number;
 mod postgres;
 mod preparation;
 mod session;
@@ -108,6 +109,8 @@ pub struct OpenBatch {
     pub range: KeyRange,
     /// Rows in the range where the look-up counted them; `None` for the last range of a slice.
     pub rows: Option<u32>,
+    /// Where the server's write-ahead log was; `None` where that cannot be told.
+    pub wal_position: Option<i64>,
 }
 
 /// What a change did.

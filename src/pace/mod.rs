@@ -1,10 +1,11 @@
 //! How fast may a run go, and whether at all? Knows no tables, no SQL and no job file.
 //!
 //! Reading order: [`signal`] (what is measured, and by whom) → [`law`] (what follows from it) → [`gate`] (where workers
-//! wait), with [`window`], [`rate`] and [`sizing`] beside them; [`time_ledger`] tells where the time went.
+//! wait), with [`window`], [`rate`], [`sizing`] and [`lag_history`] beside them; [`time_ledger`] tells where the time went.
 
 mod gate;
 mod hold_file;
+mod lag_history;
 mod law;
 mod rate;
 mod report;
@@ -19,6 +20,7 @@ pub mod signal_name;
 
 pub use gate::{Gate, InHand};
 pub use hold_file::HoldFile;
+pub use lag_history::{Behind, LagHistory};
 pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
 pub use report::{PaceReport, SpeedChange};

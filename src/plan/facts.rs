@@ -33,6 +33,8 @@ pub struct UnavailableSignal {
     pub why: String,
     /// What to do about it.
     pub help: String,
+    /// Its query would write.
+    pub writes: bool,
 }
 
 /// One table.

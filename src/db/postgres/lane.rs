@@ -53,7 +53,7 @@ impl PostgresLane {
         let end = self.statements.boundary_where(&output, &range, rows);
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end \
+             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal} \
              from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
@@ -61,6 +61,7 @@ impl PostgresLane {
              and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
             settings = self.settings,
             place = place_expression(self.statements.work()),
+            wal = Dialect::Postgres.wal_position(),
             run = lease.run,
             pass = lease.pass,
             number = lease.number,
@@ -97,7 +98,12 @@ impl Lane for PostgresLane {
         let end = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
         let rows = end.is_some().then_some(rows);
         let through = end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)?;
-        Ok(Some(OpenBatch { seq: row.int(0)?, range: KeyRange { after, through }, rows }))
+        Ok(Some(OpenBatch {
+            seq: row.int(0)?,
+            range: KeyRange { after, through },
+            rows,
+            wal_position: row.int_or_null(5),
+        }))
     }
 
     async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
@@ -110,8 +116,7 @@ impl Lane for PostgresLane {
         batch: &OpenBatch,
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
-        let kept = ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await?;
-        Ok(kept.then(Checkpointed::default))
+        ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {

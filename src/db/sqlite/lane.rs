@@ -63,7 +63,7 @@ impl SqliteLane {
         let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
         let rows = end.is_some().then_some(rows);
         let range = KeyRange { through: end.unwrap_or(left.through), ..left };
-        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows }))
+        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows, wal_position: None }))
     }
 }
 
@@ -91,8 +91,7 @@ impl Lane for SqliteLane {
         batch: &OpenBatch,
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
-        let kept = ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await?;
-        Ok(kept.then(Checkpointed::default))
+        ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {
