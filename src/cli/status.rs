@@ -76,8 +76,8 @@ fn eta(run: &RunRecord) -> Option<(f64, f64)> {
 
 /// What holds the run, as its runner told, while it lives and would walk.
 pub(super) fn held(run: &RunRecord) -> &[String] {
-    let runner = run.held.as_ref().filter(|held| held.is_alive() && run.state.lets_batches_begin());
-    runner.and_then(|held| held.pace.as_ref()).map_or(&[], |pace| &pace.held)
+    let walks = run.state.lets_batches_begin() && run.held.as_ref().is_some_and(|held| held.is_alive());
+    run.pace.as_ref().filter(|_| walks).map_or(&[], |pace| &pace.held)
 }
 
 /// The state in words, with what a state alone does not say.

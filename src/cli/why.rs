@@ -45,20 +45,19 @@ async fn known(database: &dyn Database, job: &str) -> Result<Option<Known>, Fail
 }
 
 impl Known {
-    /// The report of a runner that lives.
+    /// What the last runner told.
     fn pace(&self) -> Option<&PaceReport> {
-        self.run.held.as_ref().filter(|held| held.is_alive())?.pace.as_ref()
+        self.run.pace.as_ref()
     }
 
-    /// Seconds since the report.
-    fn reported_ago(&self) -> f64 {
-        self.run.held.as_ref().map_or(0.0, |held| held.reported_ago.max(0.0))
+    fn is_alive(&self) -> bool {
+        self.run.held.as_ref().is_some_and(|held| held.is_alive())
     }
 
     /// The signals, each as old as it is now.
     fn signals(&self) -> Vec<SignalView> {
         let aged = |view: &SignalView| SignalView {
-            age_seconds: view.age_seconds.map(|age| age + self.reported_ago()),
+            age_seconds: view.age_seconds.map(|age| age + self.run.reported_ago),
             ..view.clone()
         };
         self.pace().map(|pace| pace.signals.iter().map(aged).collect()).unwrap_or_default()
@@ -73,7 +72,7 @@ impl Known {
 }
 
 fn record(known: &Known) -> serde_json::Value {
-    let speed = known.pace().map(|pace| {
+    let speed = known.pace().filter(|_| known.is_alive()).map(|pace| {
         json!({
             "rows_per_second": pace.rows_per_second, "workers": pace.speed.workers, "share": pace.speed.share,
             "batch_rows": pace.batch_rows,
@@ -94,8 +93,9 @@ fn in_words(known: &Known) -> String {
     let run = &known.run;
     let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
     match known.pace() {
-        Some(pace) => lines.extend(speed(pace)),
-        None => lines.push("  nobody runs it now; what its last runner told is below".to_owned()),
+        Some(pace) if known.is_alive() => lines.extend(speed(pace)),
+        Some(_) => lines.push(format!("  nobody runs it; its last runner told this {} ago", seconds(run.reported_ago))),
+        None => lines.push("  nobody has told of its pace yet".to_owned()),
     }
     lines.extend(signals(&known.signals()));
     lines.extend(where_the_time_went(known));

@@ -5,7 +5,7 @@ use super::admission::Admitted;
 use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
-use super::pacing::Pacing;
+use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::tally::Tally;
 use super::watch::{Watch, WatchEnd, WatchRequests};
@@ -13,13 +13,13 @@ use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
 use crate::job::{Job, Pace};
-use crate::pace::{Gate, HoldFile, Law, Rate, Sensor, Sizing, TimeLedger};
+use crate::pace::{Gate, HoldFile, Law, Rate, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
@@ -73,6 +73,8 @@ impl HeldRun {
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
         let limits = job.pace.signals.iter().flat_map(|signal| signal.limits.clone()).collect();
         let mut law = Law::new(limits, workers, begun);
+        let mut first = law.judge(begun);
+        first.held.extend(pacing::closed(&job.pace, SystemTime::now()));
         let rate = Rate::new(job.pace.max_rows_per_second);
         let time = TimeLedger::new(workers, begun);
         let crew = Crew {
@@ -83,8 +85,8 @@ impl HeldRun {
             run: record.id,
             holder: runner.holder.clone(),
             lease: options.lease,
-            // Shut until the pace was judged for the first time.
-            gate: Gate::new(workers, job.pace.duty.unwrap_or(1.0), rate, &law.judge(begun)),
+            // Shut from the start where something holds the run: nobody has looked at the signals yet.
+            gate: Gate::new(workers, job.pace.duty.unwrap_or(1.0), rate, &first),
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time: Arc::clone(&time),
             sizing: [Mutex::new(Sizing::of_walk(sizes)), Mutex::new(Sizing::of_sweep(sizes))],
@@ -168,7 +170,8 @@ impl HeldRun {
             events: crew.events.clone(),
         };
         let passes = Passes { crew, control, board, record, runner, workers: *workers };
-        let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone());
+        let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
+        let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
         let mut walk = pin!(passes.walk());
         let mut watch = pin!(watch.run(record.state));
         let mut pacing = pin!(pacing.run(std::mem::take(sensors), options.until_window_closes));

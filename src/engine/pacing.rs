@@ -30,10 +30,16 @@ pub(super) struct Pacing<'a> {
 }
 
 impl<'a> Pacing<'a> {
-    /// The pace of this run; `law` has not heard anything yet.
-    pub(super) fn new(crew: &'a Crew, board: &'a Board, pace: &'a Pace, actor: &'a str, law: Law) -> Self {
-        let (log, meter) = Default::default();
-        Self { crew, board, pace, actor, law, log, meter, told: Vec::new() }
+    /// The pace of this run; `law` has not heard anything yet, `log` what earlier runners of the run told.
+    pub(super) fn new(
+        crew: &'a Crew,
+        board: &'a Board,
+        pace: &'a Pace,
+        actor: &'a str,
+        law: Law,
+        log: SpeedLog,
+    ) -> Self {
+        Self { crew, board, pace, actor, law, log, meter: Meter::default(), told: Vec::new() }
     }
 
     /// Sets the pace for as long as the run lasts; where `until_window_closes`, until no window is open, and why.

@@ -20,6 +20,11 @@ pub struct SpeedLog {
 }
 
 impl SpeedLog {
+    /// A log that goes on after these changes.
+    pub fn after(changes: Vec<SpeedChange>) -> Self {
+        Self { told: None, changes: changes.into() }
+    }
+
     /// Hears a verdict at `at`, seconds since 1970, with the signals as they were. The change, where it is one.
     pub fn note(&mut self, at: f64, verdict: &Verdict, signals: &[SignalView]) -> Option<&SpeedChange> {
         let now = (verdict.speed, !verdict.held.is_empty());

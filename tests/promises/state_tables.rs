@@ -18,8 +18,7 @@ async fn a_run_of_an_older_version_goes_on_in_the_newer_one(target: Target) {
     until("its last commit is over", async || target.is_quiet().await).await;
     for sql in [
         format!("drop table {}", target.state("time_ledger")),
-        format!("alter table {} drop column pace", target.state("heartbeat")),
-        format!("alter table {} drop column reported_at", target.state("heartbeat")),
+        format!("drop table {}", target.state("pace")),
         format!("alter table {} drop column held_seconds", target.state("run")),
         format!("delete from {} where version > 1", target.state("meta")),
     ] {

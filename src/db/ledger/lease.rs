@@ -3,11 +3,10 @@
 use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
+use super::report::Report;
 use super::runs::read_held;
-use super::time::TimeSpent;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
-use crate::pace::PaceReport;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::time::Duration;
@@ -23,10 +22,6 @@ pub struct Held {
     pub expires_in: f64,
     /// Seconds until the run may end, at best and at worst, as the runner sees it.
     pub eta: Option<(f64, f64)>,
-    /// Its pace, as the runner sees it.
-    pub pace: Option<PaceReport>,
-    /// Seconds since the runner told of its pace.
-    pub reported_ago: f64,
 }
 
 impl Held {
@@ -34,19 +29,6 @@ impl Held {
     pub fn is_alive(&self) -> bool {
         self.expires_in > 0.0 && !self.runner.is_seen_dead()
     }
-}
-
-/// What a runner tells with its heartbeat.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Seconds until the run may end, at best and at worst.
-    pub eta: Option<(f64, f64)>,
-    /// Its pace.
-    pub pace: Option<PaceReport>,
-    /// Where the run's time went so far, that of earlier runners included.
-    pub spent: TimeSpent,
-    /// For how many seconds runners have held it, this one included.
-    pub held_seconds: f64,
 }
 
 /// What comes of trying to take a run.
@@ -167,20 +149,16 @@ impl Ledger {
     ) -> Result<Option<Beat>, Failure> {
         let d = self.dialect;
         let keep = format!(
-            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5, pace = $6, reported_at = {} \
+            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5 \
              where holder = $1 and run_id = $3",
             d.state_table("heartbeat"),
             d.now_plus_ms("$2"),
-            d.now(),
         );
         let (low, high) = report.eta.unzip();
         let [low, high] = [low, high].map(|seconds| seconds.map_or(Value::NoReal, Value::Real));
-        // Numbers and texts of ours always have a JSON form.
-        let pace = report.pace.as_ref().and_then(|pace| serde_json::to_string(pace).ok());
-        let values: [Value; 6] =
-            [holder.into(), milliseconds(lease).into(), run.into(), low, high, pace.as_deref().into()];
+        let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low, high];
         if self.session.execute(&keep, &values).await? == 1 {
-            self.write_time(run, &report.spent, report.held_seconds).await?;
+            self.write_report(run, report).await?;
         }
         self.read_beat(run, holder).await
     }
@@ -257,17 +235,16 @@ impl Ledger {
         // A second statement: under READ COMMITTED it sees what was committed while the lock was awaited.
         let read = format!(
             "select h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {}, {}, \
-             h.eta_low_seconds, h.eta_high_seconds, h.pace, {}, {} \
+             h.eta_low_seconds, h.eta_high_seconds, {} \
              from {} as h join {} as r on r.holder = h.holder where r.id = $1",
             d.seconds("h.since"),
             d.seconds("h.expires_at"),
-            d.seconds("h.reported_at"),
             d.seconds(d.now()),
             d.state_table("heartbeat"),
             d.state_table("run"),
         );
         let rows = self.session.fetch(&read, &[run.into()]).await?;
-        let held = rows.first().map(|row| read_held(row, 0, row.real_or_null(12).unwrap_or_default())).transpose()?;
+        let held = rows.first().map(|row| read_held(row, 0, row.real_or_null(10).unwrap_or_default())).transpose()?;
         Ok((state, held.flatten()))
     }
 }

@@ -2,16 +2,17 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `time` (where the time went).
+//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `report` (pace
+//! and time, as the runner tells).
 
 mod checkpoint;
 mod events;
 mod install;
 mod lease;
 mod moves;
+mod report;
 mod runs;
 mod slices;
-mod time;
 
 use super::dialect::Dialect;
 use super::failure::Failure;
@@ -21,12 +22,12 @@ use std::time::Duration;
 pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
-pub use lease::{Beat, Held, Report, Taken};
+pub use lease::{Beat, Held, Taken};
 pub use moves::{Move, Moved};
+pub use report::{Report, TimeSpent};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
 pub(crate) use slices::read_key;
-pub use time::TimeSpent;
 
 /// State changes are single rows: what takes longer than this waits for somebody else.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);

@@ -7,6 +7,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
+use crate::pace::PaceReport;
 use crate::run::RunState;
 use crate::runner::Runner;
 
@@ -53,6 +54,10 @@ pub struct RunRecord {
     pub read_at: f64,
     /// Its runner, if one holds it.
     pub held: Option<super::Held>,
+    /// Its pace, as its last runner told.
+    pub pace: Option<PaceReport>,
+    /// Seconds since it told.
+    pub reported_ago: f64,
 }
 
 /// A run to be.
@@ -169,17 +174,18 @@ fn select_runs(d: Dialect) -> String {
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds, h.pace, {reported} \
-         from {run} as r left join {heartbeat} as h on h.holder = r.holder",
+         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported} \
+         from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
         ended = d.seconds("r.ended_at"),
         now = d.seconds(d.now()),
         since = d.seconds("h.since"),
         expires = d.seconds("h.expires_at"),
-        reported = d.seconds("h.reported_at"),
+        reported = d.seconds("p.reported_at"),
         run = d.state_table("run"),
         heartbeat = d.state_table("heartbeat"),
+        pace = d.state_table("pace"),
     )
 }
 
@@ -207,6 +213,9 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
         read_at,
         held_seconds: row.real_or_null(18).unwrap_or_default(),
         held: read_held(row, 19, read_at)?,
+        // A report of another tidegate that this one does not read is no report.
+        pace: row.text_or_null(29).and_then(|json| serde_json::from_str(&json).ok()),
+        reported_ago: read_at - row.real_or_null(30).unwrap_or(read_at),
     })
 }
 
@@ -224,8 +233,5 @@ pub(super) fn read_held(row: &Row, first: usize, read_at: f64) -> Result<Option<
     let since = row.real_or_null(first + 6).unwrap_or_default();
     let expires_in = row.real_or_null(first + 7).unwrap_or_default() - read_at;
     let eta = row.real_or_null(first + 8).zip(row.real_or_null(first + 9));
-    // A report of another tidegate that this one does not read is no report.
-    let pace = row.text_or_null(first + 10).and_then(|json| serde_json::from_str(&json).ok());
-    let reported_ago = read_at - row.real_or_null(first + 11).unwrap_or(since);
-    Ok(Some(super::Held { runner, since, expires_in, eta, pace, reported_ago }))
+    Ok(Some(super::Held { runner, since, expires_in, eta }))
 }

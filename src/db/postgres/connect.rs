@@ -158,7 +158,9 @@ impl Session for PostgresSession {
     }
 
     async fn measure(&mut self, sql: &str, most: usize) -> Result<Vec<Row>, Failure> {
-        let query = query(sql, &[]);
+        // Without a name: the tables of a user's query may change while a run goes on for days, and a statement that was
+        // prepared before would fail from then on.
+        let query = query(sql, &[]).persistent(false);
         let read = async |c: &mut PgConnection| {
             let (mut answer, mut rows) = (query.fetch(c), Vec::new());
             // Rows that nobody asked for stay in the socket; they are skipped before the next statement.

@@ -32,8 +32,8 @@ async fn a_slow_probe_holds_the_run(target: Target) {
     let pace = probe_of(&target, true).await;
     let items = SlowRun::prepare(&target, 1_000, &pace).await;
     let mut run = SlowRun { runner: target.start(&["run", &items.job.path]), items };
-    let reason = run.is_held(&target, "probe ").await;
-    assert!(reason.ends_with("> 20ms"), "{reason}");
+    // Until there are enough readings it is unknown.
+    run.is_held(&target, "> 20ms").await;
     stays_held(&target, &run.items, "probe ").await;
     run.runner.signal(Signal::TERM);
     run.runner.end().await.exits(4);
@@ -57,7 +57,7 @@ async fn a_probe_that_writes_is_refused(target: Target) {
     if let Some(function) = target.either(Some(function), None) {
         target.execute(function).await;
     }
-    let sql = target.either("select sneak()", "insert into heard values (1) returning 1");
+    let sql = target.either("select sneak()", "with one as (select 1) insert into heard select 1 returning 1");
     let probe = format!("[pace.probe]\nsql = \"{sql}\"\nmax = \"1s\"\n");
     let items = Counted::with_job(&target, 100, &add_one("items", &(batches_of(10) + &probe))).await;
     let plan = target.tidegate(&["plan", &items.job.path, "--output", "json"]).await.exits(1).json();

@@ -52,7 +52,10 @@ async fn a_killed_and_resumed_run_keeps_its_time_ledger(target: Target) {
         .await;
     run.runner.kill().await;
 
-    let runner = target.start(&["run", &job.path]);
+    until("its last commit is over", async || target.is_quiet().await).await;
+    let done = batches(&target).await;
+    let mut runner = target.start(&["run", &job.path]);
+    runner.brings("batches of its own", async || batches(&target).await > done).await;
     let run = SlowRun { items: run.items, runner };
     run.ends_well(&target).await;
     let why = target.why(&job).await;

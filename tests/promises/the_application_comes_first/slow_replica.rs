@@ -3,6 +3,7 @@
 use crate::support::{
     Counted, LagWatch, Replicated, Sample, SlowRun, add_one, batches, batches_of, promises, rounds, until,
 };
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 promises!(with Replicated on [postgres_15]:
@@ -15,33 +16,37 @@ const MAX: Duration = Duration::from_secs(2);
 /// A batch takes a tenth of that; the rest is the unrest of a busy machine.
 const ONE_BATCH: Duration = Duration::from_millis(500);
 
-/// The replica becomes slow from one moment to the next, so the run must first find out.
-const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+/// A run begins gently and must first find out how fast it may go.
+const SETTLES_WITHIN: Duration = Duration::from_secs(15);
 
 async fn a_run_settles_at_what_a_slow_replica_sustains(replicated: Replicated) {
     let target = &replicated.target;
-    let measured = Duration::from_secs(if rounds() >= 20 { 60 } else { 20 });
-    let items = table(&replicated, 4_000 * (measured + SETTLES_WITHIN).as_secs()).await;
-    let runner = target.start(&["run", &items.job.path]);
-    let mut run = SlowRun::after_its_first_batches(target, items, runner).await;
-    let watch = LagWatch::start(&replicated).await;
-    let (log_speed, batch_speed) = speed_for(&replicated, Duration::from_secs(3)).await;
+    let measured = Duration::from_secs(if rounds() >= 20 { 60 } else { 10 });
+    let free = add_one("items", &batches_of(100));
+    let items = SlowRun::prepare_with(target, 4_000 * (measured + SETTLES_WITHIN).as_secs(), &free).await;
+    let (log_speed, batch_speed) = free_speed(&replicated, &items).await;
 
     let throttle = replicated.throttle(log_speed / 2.0).await;
+    target.job(&items.job.name, &format!("{free}[pace.replication_lag]\nmax = \"2s\"\nreplicas = 1\n"));
+    let watch = LagWatch::start(&replicated).await;
+    let mut run = SlowRun { runner: target.start(&["run", &items.job.path]), items };
     watch.looks_on_for(SETTLES_WITHIN).await;
     let settled = Instant::now();
     watch.looks_on_for(measured).await;
     assert!(run.runner.is_running(), "the run ended while it was measured: the table is too small");
     drop(throttle);
 
-    let samples: Vec<_> = watch.samples().into_iter().filter(|sample| sample.at >= settled).collect();
-    let worst = samples.iter().max_by_key(|sample| sample.lag).expect("samples");
-    let at = worst.at - settled;
-    assert!(worst.lag < MAX + ONE_BATCH, "{:?} behind, {at:?} after it had settled; limit {MAX:?}", worst.lag);
+    let samples = watch.samples();
+    let worst = *samples.iter().max_by_key(|sample| sample.lag).expect("samples");
+    let at = worst.at - samples[0].at;
+    assert!(worst.lag < MAX + ONE_BATCH, "{:?} behind after {at:?}; limit {MAX:?}", worst.lag);
+    let samples: Vec<_> = samples.into_iter().filter(|sample| sample.at >= settled).collect();
     makes_progress(&samples);
     let [first, .., last] = samples[..] else { panic!("{} samples", samples.len()) };
     let kept = (last.batches - first.batches) as f64 / (last.at - first.at).as_secs_f64();
-    assert!(kept > batch_speed / 4.0, "{kept:.1} batches/s, where the replica sustains half of {batch_speed:.1}");
+    let sustained = batch_speed / 2.0;
+    println!("{kept:.1} batches/s of {sustained:.1} that the replica sustains; at most {:?} behind", worst.lag);
+    assert!(kept > sustained / 2.0, "{kept:.1} batches/s, where the replica sustains {sustained:.1}");
     run.ends_well(target).await;
 }
 
@@ -61,19 +66,18 @@ async fn a_throttled_replay_keeps_its_speed(replicated: Replicated) {
     drop(throttle);
 }
 
-/// Batches of a hundred rows, so that what they write is most of the log.
-async fn table(replicated: &Replicated, rows: u64) -> Counted {
-    let pace = "[pace.replication_lag]\nmax = \"2s\"\nreplicas = 1\n";
-    SlowRun::prepare_with(&replicated.target, rows, &add_one("items", &(batches_of(100) + pace))).await
-}
-
-/// Bytes of log and batches, a second, while nothing is slow.
-async fn speed_for(replicated: &Replicated, duration: Duration) -> (f64, f64) {
+/// Bytes of log and batches, a second, of a run that nothing limits.
+async fn free_speed(replicated: &Replicated, items: &Counted) -> (f64, f64) {
     let target = &replicated.target;
+    let mut runner = target.start(&["run", &items.job.path]);
+    runner.brings("five batches", async || batches(target).await >= 5).await;
     let (begun, log, done) = (Instant::now(), target.log_end().await, batches(target).await);
-    until("the free speed is measured", async || begun.elapsed() > duration).await;
+    until("the free speed is measured", async || begun.elapsed() > Duration::from_secs(3)).await;
     let seconds = begun.elapsed().as_secs_f64();
-    ((target.log_end().await - log) as f64 / seconds, (batches(target).await - done) as f64 / seconds)
+    let speed = ((target.log_end().await - log) as f64 / seconds, (batches(target).await - done) as f64 / seconds);
+    runner.signal(Signal::TERM);
+    runner.end().await.exits(4);
+    speed
 }
 
 /// Never five seconds without a batch.

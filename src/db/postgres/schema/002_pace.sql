@@ -1,9 +1,12 @@
 -- What a run's pace is, and where its time goes.
 --
--- heartbeat.pace: the runner's own report of its speed, its signals and what holds it, as JSON (`pace::PaceReport`).
--- It is of the moment `reported_at`, and goes with the runner.
-alter table tidegate.heartbeat add column pace text;
-alter table tidegate.heartbeat add column reported_at timestamptz;
+-- pace: what the last runner of a run told of its speed, its signals and what held it, as JSON
+-- (`pace::PaceReport`). It stays when the runner has gone.
+create table tidegate.pace (
+    run_id bigint primary key references tidegate.run,
+    report text not null,
+    reported_at timestamptz not null
+) with (fillfactor = 50);                -- rewritten by every heartbeat
 
 -- run.held_seconds: how long runners have held it, all together.
 alter table tidegate.run add column held_seconds double precision not null default 0;

@@ -1,9 +1,12 @@
 -- What a run's pace is, and where its time goes.
 --
--- heartbeat.pace: the runner's own report of its speed, its signals and what holds it, as JSON (`pace::PaceReport`).
--- It is of the moment `reported_at`, and goes with the runner.
-alter table tidegate_heartbeat add column pace text;
-alter table tidegate_heartbeat add column reported_at real;
+-- pace: what the last runner of a run told of its speed, its signals and what held it, as JSON
+-- (`pace::PaceReport`). It stays when the runner has gone.
+create table tidegate_pace (
+    run_id integer primary key references tidegate_run,
+    report text not null,
+    reported_at real not null
+) strict;
 
 -- run.held_seconds: how long runners have held it, all together.
 alter table tidegate_run add column held_seconds real not null default 0;
