@@ -1,9 +1,10 @@
 //! What is seen while a run goes on? A bar on a terminal, a line every ten seconds elsewhere. Listens to events; the
 //! engine does not know it.
 
+use super::holds::Holds;
 use super::wording::{count, counted, duration, percent, say, seconds_range};
 use crate::engine::Meter;
-use crate::event::{Event, Progress, Reason, SignalName, all_reasons};
+use crate::event::{Event, Progress};
 use crate::plan::Forecast;
 use crate::run::RunState;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -34,11 +35,7 @@ struct View {
     /// Why nothing moves, while nothing does.
     waiting: Option<String>,
     /// What holds the run, of all that is measured.
-    hold: Option<String>,
-    hold_signals: Vec<SignalName>,
-    /// Whether this hold had a line of its own, and when a hold had one last.
-    hold_told: bool,
-    hold_said: Option<Instant>,
+    holds: Holds,
     sweeping: bool,
     disconnected: bool,
 }
@@ -60,10 +57,7 @@ impl View {
             forecast: Forecast::new(Instant::now(), 0.0),
             eta: None,
             waiting: None,
-            hold: None,
-            hold_signals: Vec::new(),
-            hold_told: false,
-            hold_said: None,
+            holds: Holds::default(),
             sweeping: false,
             disconnected: false,
         }
@@ -71,6 +65,7 @@ impl View {
 
     async fn follow(mut self, mut events: UnboundedReceiver<Event>) {
         let mut lines = tokio::time::interval_at(tokio::time::Instant::now() + LINE_EVERY, LINE_EVERY);
+        let mut looks = tokio::time::interval(Duration::from_millis(250));
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -78,6 +73,9 @@ impl View {
                     None => break,
                 },
                 _ = lines.tick() => self.line(),
+                _ = looks.tick() => if let Some(line) = self.holds.line(Instant::now()) {
+                    self.say(&line);
+                },
             }
             self.draw();
         }
@@ -113,12 +111,11 @@ impl View {
                     other => other.to_string(),
                 });
             }
-            Event::Held { reasons } => self.held(&reasons),
+            Event::Held { reasons } => self.holds.held(&reasons, Instant::now()),
             Event::Released => {
-                if std::mem::take(&mut self.hold_told) {
+                if self.holds.released() {
                     self.say("goes on");
                 }
-                self.hold = None;
             }
             Event::HeldTooLong { reason, lasted } => {
                 self.say(&format!("held for {} by now: {reason}", duration(lasted)));
@@ -144,20 +141,6 @@ impl View {
         }
     }
 
-    /// A hold has a line of its own when it begins, and another when other signals are the reason; in between it is shown
-    /// where the ETA would be. Holds that follow each other closely are told as often as lines are written.
-    fn held(&mut self, reasons: &[Reason]) {
-        let signals: Vec<SignalName> = reasons.iter().map(Reason::signal).collect();
-        let words = format!("held: {}", all_reasons(reasons));
-        let is_news = self.hold.is_none() || self.hold_signals != signals;
-        let due = self.hold_said.is_none_or(|said| said.elapsed() >= LINE_EVERY) || self.hold_signals != signals;
-        if is_news && due {
-            self.say(&words);
-            (self.hold_told, self.hold_said) = (true, Some(Instant::now()));
-        }
-        (self.hold, self.hold_signals) = (Some(words), signals);
-    }
-
     fn advance(&mut self, progress: Progress) {
         // Workers tell of their batches in the order they like; progress never goes back.
         if progress.batches < self.progress.batches {
@@ -171,7 +154,7 @@ impl View {
 
     fn facts(&self) -> String {
         let rows = count(self.progress.rows_changed);
-        let more = match (self.waiting.as_ref().or(self.hold.as_ref()), self.sweeping, self.eta) {
+        let more = match (self.waiting.as_ref().or(self.holds.words()), self.sweeping, self.eta) {
             (Some(waiting), _, _) => waiting.clone(),
             (None, true, _) => "sweeping".to_owned(),
             (None, false, Some((low, high))) => format!("ETA {}", seconds_range(low, high)),
@@ -217,6 +200,7 @@ fn style() -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Reason;
 
     fn view() -> View {
         View::new("fill", false)

@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod exit;
 mod history;
+mod holds;
 mod init;
 mod job_name;
 mod packaging;

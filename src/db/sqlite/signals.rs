@@ -25,13 +25,6 @@ enum Kind {
 }
 
 impl Kind {
-    fn every(self) -> Duration {
-        match self {
-            Self::Probe => Duration::from_secs(1),
-            Self::Custom => Duration::from_secs(2),
-        }
-    }
-
     fn rows(self) -> usize {
         match self {
             Self::Probe => ROWS_TIMED,
@@ -169,7 +162,7 @@ impl Sensor for Query {
     }
 
     fn every(&self) -> Duration {
-        self.kind.every()
+        Duration::from_secs(1)
     }
 
     async fn read(&mut self) -> Result<Vec<(SignalName, Seen)>, String> {

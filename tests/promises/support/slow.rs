@@ -87,27 +87,31 @@ impl SlowRun {
         self.runner.brings("the end of the hold", async || held_by(target, &self.items).await.is_empty()).await;
     }
 
-    /// Lets the run end as fast as it can, and looks at every row. On SQLite by another process, because only another
-    /// reads the job file again.
+    /// Lets the run end as fast as it can, and looks at every row: stops it, and lets it go on by the same job without
+    /// its pace, which no digest holds against it.
     pub(crate) async fn ends_well(self, target: &Target) -> Counted {
-        if target.either(true, false) {
-            target.execute(&rest_function(Duration::ZERO)).await;
-            self.runner.end().await.exits(0);
-        } else {
-            self.runner.signal(Signal::TERM);
-            self.runner.end().await.exits(4);
-            target.run(&target.job(&self.items.job.name, &sections(""))).await;
-        }
+        self.runner.signal(Signal::TERM);
+        self.runner.end().await.exits(4);
+        hurry(target).await;
+        target.run(&target.job(&self.items.job.name, &sections(""))).await;
+        self.items.was_applied_exactly_once(target).await;
+        self.items
+    }
+
+    /// Lets the run end by itself, with its pace, and looks at every row.
+    pub(crate) async fn ends_by_itself(self, target: &Target) -> Counted {
+        hurry(target).await;
+        self.runner.end().await.exits(0);
         self.items.was_applied_exactly_once(target).await;
         self.items
     }
 }
 
-/// Panics unless the run is held by that reason, and no other batch is committed, for as long as ten calls of the
+/// Panics unless the run is held by that reason, and no other batch is committed, for as long as five calls of the
 /// program take: each takes longer than several batches.
 pub(crate) async fn stays_held(target: &Target, items: &Counted, words: &str) {
     let before = batches(target).await;
-    for _ in 0..10 {
+    for _ in 0..5 {
         let held = held_by(target, items).await;
         assert!(held.iter().any(|reason| reason.contains(words)), "held by {words:?} no more, but by {held:?}");
     }
@@ -122,6 +126,13 @@ async fn held_by(target: &Target, items: &Counted) -> Vec<String> {
     }
     let held = status["held"].as_array().unwrap_or_else(|| panic!("no list `held` in {status}"));
     held.iter().map(|reason| reason.as_str().expect("a text").to_owned()).collect()
+}
+
+/// From now on batches take no longer than they must.
+async fn hurry(target: &Target) {
+    if target.either(true, false) {
+        target.execute(&rest_function(Duration::ZERO)).await;
+    }
 }
 
 fn sections(pace: &str) -> String {

@@ -52,7 +52,12 @@ async fn a_hold_file_stops_the_run_within_one_batch(target: Target) {
 
     std::fs::remove_file(&file).expect("the file");
     run.goes_on(&target).await;
-    run.ends_well(&target).await;
+    // On SQLite only the rate makes it slow, and it would be for long.
+    if target.either(true, false) {
+        run.ends_by_itself(&target).await;
+    } else {
+        run.ends_well(&target).await;
+    }
 }
 
 /// An upper bound of a speed, and so no matter of how fast this machine is.

@@ -1,8 +1,8 @@
 //! What do the user's own queries tell? One is timed, others return a number. They run in a transaction that cannot
 //! write, each sent whole and alone, as it was written.
 
+use super::USUAL;
 use super::watch::{Measured, Watch, cannot_be_read};
-use super::{SELDOM, USUAL};
 use crate::db::failure::Failure;
 use crate::db::one_number::{ROWS_READ, ROWS_TIMED, is_short, one_number};
 use crate::event::SignalName;
@@ -82,7 +82,7 @@ impl Sensor for Custom {
     }
 
     fn every(&self) -> Duration {
-        SELDOM
+        USUAL
     }
 
     async fn read(&mut self) -> Result<Vec<(SignalName, Seen)>, String> {
