@@ -6,7 +6,7 @@
 //! # Modules in reading order
 //! - [`job`]: a job file becomes a checked job. Pure.
 //! - [`plan`]: a job and facts about its table become a plan, or refusals. Pure.
-//! - [`key`], [`run`], [`event`], [`runner`]: the words the rest is written in.
+//! - [`key`], [`run`], [`event`], [`runner`], [`quantity`]: the words the rest is written in.
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
 //! - [`pace`]: the one place where a worker waits, and how large its batches are.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
@@ -22,5 +22,6 @@ pub mod job;
 pub mod key;
 pub mod pace;
 pub mod plan;
+pub mod quantity;
 pub mod run;
 pub mod runner;

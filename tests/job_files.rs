@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tidegate::job::{Code, MAX_FILE_BYTES, Problem, parse, render};
+use tidegate::job::{Code, MAX_FILE_BYTES, Problem, json_schema, parse, render};
 
 const WRONG_JOBS: &str = "tests/invalid";
 
@@ -78,6 +78,14 @@ lock_timeout = "1M"
 
 [pace]
 window = []
+
+[pace.retained_wal]
+max = "10GB"
+
+[pace.wal_rate]
+
+[errors]
+quarantine = 0
 "#;
     let codes: Vec<&str> = problems_of(text).iter().map(|problem| problem.code.as_str()).collect();
     let expected = [
@@ -90,6 +98,9 @@ window = []
         "rows-unusual",
         "batch-below-minimum",
         "duration-without-length",
+        "window-empty",
+        "size-invalid",
+        "missing-key",
         "not-yet-supported",
     ];
     assert_eq!(codes, expected);
@@ -105,6 +116,48 @@ fn every_job_that_ships_is_right_and_names_its_schema() {
         }
         assert_eq!(text.lines().next(), Some("#:schema ./job.schema.json"), "the first line of {shown}");
     }
+}
+
+#[test]
+fn the_schema_that_ships_is_the_one_that_the_program_publishes() {
+    const PATH: &str = "jobs/job.schema.json";
+    // As `tidegate schema` prints it.
+    let published = format!("{}\n", serde_json::to_string_pretty(&json_schema()).unwrap());
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(PATH, &published).unwrap();
+    }
+    let shipped = std::fs::read_to_string(PATH).unwrap();
+    assert!(shipped == published, "{PATH} is of an older format: run with UPDATE_EXPECT=1");
+}
+
+#[test]
+fn a_password_that_strays_into_a_job_is_shown_nowhere() {
+    const SECRET: &str = "s3cret";
+    let mut met = 0;
+    for file in files(WRONG_JOBS) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let is_job = file.extension().is_some_and(|extension| extension == "toml");
+        if !is_job || !text.contains(SECRET) {
+            continue;
+        }
+        met += 1;
+        let problems = problems_of(&text);
+        let shown = render("a.toml", &text, &problems, false);
+        let records: Vec<_> = problems.iter().map(|problem| problem.record(&text)).collect();
+        let records = serde_json::to_string(&records).unwrap();
+        assert!(!shown.contains(SECRET) && !records.contains(SECRET), "{}", file.display());
+    }
+    assert!(met >= 3, "wrong jobs with a password: {met}");
+}
+
+#[test]
+fn an_example_shows_every_key_of_pace() {
+    let example = std::fs::read_to_string("jobs/paced-backfill.toml").unwrap();
+    let example: toml::Table = example.parse().unwrap();
+    let schema = json_schema();
+    let keys = schema["properties"]["pace"]["properties"].as_object().unwrap().keys();
+    let missing: Vec<&String> = keys.filter(|key| !example["pace"].as_table().unwrap().contains_key(*key)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 fn problems_of(text: &str) -> Vec<Problem> {

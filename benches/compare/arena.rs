@@ -137,12 +137,12 @@ fn pgbench(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-async fn connect(url: &str) -> Result<PgConnection> {
+pub(crate) async fn connect(url: &str) -> Result<PgConnection> {
     let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
     options.connect().await.with_context(|| format!("{url} does not answer"))
 }
 
-async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> {
+pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.with_context(|| sql.to_owned())?;
     Ok(())
 }

@@ -72,8 +72,9 @@ impl Contestant {
         Ok(Measured { took, wal_bytes, table_bytes_before, table_bytes, peak_memory, answers })
     }
 
-    /// The peak memory, where it is a process of ours that does it.
-    async fn change_every_row(self, accounts: &mut Accounts, job: &Path) -> Result<Option<u64>> {
+    /// Does it to these accounts; tidegate reads its job from that file. Answers with the peak memory, where it is a process
+    /// of ours that does it.
+    pub(crate) async fn change_every_row(self, accounts: &mut Accounts, job: &Path) -> Result<Option<u64>> {
         match self {
             Self::BigUpdate => {
                 accounts.execute(&format!("update pgbench_accounts set note = {NOTE}")).await?;
@@ -114,7 +115,7 @@ impl fmt::Display for Contestant {
 }
 
 /// The batch size is pinned: this compares ways, not laws of sizing.
-fn job_text(workers: u32, scope: bool) -> String {
+pub(crate) fn job_text(workers: u32, scope: bool) -> String {
     let scope = if scope { "where = \"note is null\"" } else { "" };
     format!(
         "version = 1\nname = \"{name}\"\n\

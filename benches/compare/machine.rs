@@ -2,7 +2,7 @@
 
 use crate::arena::{Arena, SETTINGS};
 use crate::contestant::BATCH_ROWS;
-use crate::report::grouped;
+use crate::table::grouped;
 use std::path::Path;
 use std::process::Command;
 

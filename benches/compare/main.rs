@@ -1,40 +1,49 @@
-//! How fast is tidegate beside the ways people do without it? Prints one table; never passes, never fails.
+//! How fast is tidegate beside the ways people do without it, and what does the application feel meanwhile? Prints one
+//! table for either question; never passes, never fails.
 //!
-//! `cargo bench`, once `tests/run --servers-only` has prepared the servers; `cargo bench -- --quick` for a first look.
-//! Every contestant changes the same rows to the same values, each on its own untouched copy of the table. In every
-//! round all of them run one after the other, and ratios are taken within a round, because a machine's speed changes
-//! from minute to minute.
+//! `cargo bench`, once `tests/run --servers-only` has prepared the servers, for the first; `cargo bench -- --application`
+//! for the second; with `--quick` for a first look.
+//! Everybody changes the same rows to the same values, each on its own untouched copy of the table. In every round all of
+//! them run one after the other, and ratios are taken within a round, because a machine's speed changes from minute to
+//! minute.
 //!
-//! Reading order: [`contestant`] (who runs), [`arena`] (where), [`program`] (tidegate as a process), [`machine`] (the
-//! facts beside the figures), [`report`] (the table).
+//! Reading order: [`arena`] (where), [`contestant`] (who runs), [`program`] (tidegate as a process), [`report`] (the first
+//! table), [`application`] (the second one), [`machine`] (the facts beside the figures), [`table`] (how they are laid
+//! out).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are the result, words are progress")]
 
+mod application;
 mod arena;
 mod contestant;
 mod machine;
 mod program;
 mod report;
+mod table;
 
 #[path = "../../tests/promises/support/postgres.rs"]
 #[allow(dead_code, clippy::expect_used, clippy::panic, reason = "the tests' own support; they use the rest of it")]
 mod postgres;
 
 use anyhow::Result;
+use application::Lengths;
 use arena::Arena;
 use clap::builder::ArgPredicate::IsPresent;
 use clap::{Parser, value_parser};
 use contestant::{Contestant, Measured};
-use report::Report;
+use table::Page;
 
 /// Compares tidegate with one big UPDATE and with other ways to update in batches.
 #[derive(Parser)]
 struct Options {
+    /// What the application feels meanwhile, with and without pace, instead of who is faster
+    #[arg(long)]
+    application: bool,
     /// 100,000 rows each, as `pgbench -s`
     #[arg(long, env = "TIDEGATE_BENCH_SCALE", value_parser = value_parser!(u32).range(1..))]
     #[arg(default_value_t = 20, default_value_if("quick", IsPresent, "2"))]
     scale: u32,
-    /// How many times every contestant runs
+    /// How many times everybody runs
     #[arg(long, env = "TIDEGATE_BENCH_ROUNDS", value_parser = value_parser!(u32).range(1..))]
     #[arg(default_value_t = 3, default_value_if("quick", IsPresent, "1"))]
     rounds: u32,
@@ -61,22 +70,39 @@ async fn main() -> Result<()> {
     }
     let load = machine::load();
     let mut arena = Arena::build(options.postgres, options.scale).await?;
-    let rounds = rounds(&mut arena, options.rounds).await?;
-    let report = Report { facts: machine::facts(&arena, options.rounds, load), rows: arena.rows, rounds };
-    println!("{}", if options.markdown { report.markdown() } else { report.text() });
+    let page = if options.application {
+        application_page(&mut arena, &options, load).await?
+    } else {
+        contest_page(&mut arena, options.rounds, load).await?
+    };
+    println!("{}", if options.markdown { page.markdown() } else { page.text() });
     Ok(())
 }
 
-/// What each contestant needed in each round, in the order of [`contestant::ALL`].
-async fn rounds(arena: &mut Arena, rounds: u32) -> Result<Vec<Vec<Measured>>> {
+/// Who is faster?
+async fn contest_page(arena: &mut Arena, rounds: u32, load: Option<String>) -> Result<Page> {
     let mut measured = Vec::new();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         measured.push(one_round(arena, round).await?);
     }
-    Ok(measured)
+    let facts = machine::facts(arena, rounds, load);
+    Ok(report::Report { facts, rows: arena.rows, rounds: measured }.page())
 }
 
+/// What does the application feel?
+async fn application_page(arena: &mut Arena, options: &Options, load: Option<String>) -> Result<Page> {
+    let lengths = if options.quick { Lengths::QUICK } else { Lengths::USUAL };
+    let mut measured = Vec::new();
+    for round in 0..options.rounds {
+        eprintln!("round {} of {}", round + 1, options.rounds);
+        measured.push(application::round(arena, lengths, round).await?);
+    }
+    let facts = machine::facts(arena, options.rounds, load);
+    Ok(application::Report { facts, rows: arena.rows, rounds: measured }.page())
+}
+
+/// What each contestant needed, in the order of [`contestant::ALL`].
 async fn one_round(arena: &mut Arena, round: u32) -> Result<Vec<Measured>> {
     let mut order: Vec<(usize, Contestant)> = contestant::ALL.into_iter().enumerate().collect();
     // Each round begins with another one, so that nobody always comes after the same neighbour's garbage.

@@ -1,6 +1,7 @@
-//! What came out? Medians over the rounds as one table, in text or in Markdown. Measures nothing.
+//! Who is faster? The contestants' medians over the rounds, as one page. Measures nothing.
 
 use crate::contestant::{self, Measured};
+use crate::table::{Page, Spread, grouped};
 use std::time::Duration;
 
 /// Everything that is printed.
@@ -24,31 +25,12 @@ const LEGEND: &str = "Medians, in brackets the least and the most. Speed: of the
 const MEGABYTE: f64 = 1e6;
 
 impl Report {
-    /// In columns, for a terminal.
-    pub(crate) fn text(&self) -> String {
-        let lines = self.lines();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);
-        let aligned = |line: &Line| {
-            let figures = line.iter().zip(widths).skip(1).map(|(cell, width)| format!("  {cell:>width$}"));
-            format!("{:<width$}{}", line[0], figures.collect::<String>(), width = widths[0])
-        };
-        let table: Vec<_> = lines.iter().map(aligned).collect();
-        format!("{}\n\n{}\n\n{LEGEND}\n{}", self.facts.join("\n"), table.join("\n"), self.answers())
-    }
-
-    /// For a README or an issue.
-    pub(crate) fn markdown(&self) -> String {
-        let facts: Vec<_> = self.facts.iter().map(|fact| format!("- {fact}")).collect();
-        let mut table: Vec<_> = self.lines().iter().map(|line| format!("| {} |", line.join(" | "))).collect();
-        table.insert(1, format!("|---{}|", "|--:".repeat(HEADINGS.len() - 1)));
-        format!("{}\n\n{}\n\n{LEGEND}\n{}", facts.join("\n"), table.join("\n"), self.answers())
-    }
-
-    fn lines(&self) -> Vec<Line> {
+    /// As it is laid out.
+    pub(crate) fn page(self) -> Page {
         let contestants = contestant::ALL.iter().enumerate();
         let figures = contestants.map(|(place, contestant)| self.line(place, contestant.to_string()));
-        [HEADINGS.map(str::to_owned)].into_iter().chain(figures).collect()
+        let lines = [HEADINGS.map(str::to_owned)].into_iter().chain(figures).map(Vec::from).collect();
+        Page { lines, notes: vec![LEGEND.to_owned(), self.answers()], facts: self.facts }
     }
 
     fn line(&self, place: usize, name: String) -> Line {
@@ -80,31 +62,5 @@ impl Report {
         format!(
             "`tidegate status` answers in {status:.0} ms, `tidegate run` on a finished job in {finished_run:.0} ms."
         )
-    }
-}
-
-/// What one figure was over the rounds.
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    /// Zeros when there was no round.
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<_> = figures.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
-        let last = sorted.len().saturating_sub(1);
-        Self { least: at(0), median: f64::midpoint(at(last / 2), at(last.div_ceil(2))), most: at(last) }
-    }
-}
-
-/// `2,000,000`.
-pub(crate) fn grouped(number: u64) -> String {
-    match number {
-        0..1000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }

@@ -1,12 +1,13 @@
 //! What is seen while a run goes on? A bar on a terminal, a line every ten seconds elsewhere. Listens to events; the
 //! engine does not know it.
 
+use super::holds::Holds;
 use super::wording::{count, counted, duration, percent, say, seconds_range};
+use crate::engine::Meter;
 use crate::event::{Event, Progress};
 use crate::plan::Forecast;
 use crate::run::RunState;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -18,9 +19,6 @@ const STEPS: u64 = 1000;
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// The rate shown is that of this long: shorter jumps with every batch, longer hides a hold.
-const RATE_OVER: Duration = Duration::from_secs(15);
-
 /// Shows a run's events until its sender is dropped.
 pub(super) fn show(job: &str, events: UnboundedReceiver<Event>) -> JoinHandle<()> {
     let view = View::new(job, std::io::stderr().is_terminal());
@@ -31,12 +29,13 @@ struct View {
     job: String,
     bar: Option<ProgressBar>,
     progress: Progress,
-    /// Of the last moments: when, rows changed.
-    rows: VecDeque<(Instant, u64)>,
+    meter: Meter,
     forecast: Forecast,
     eta: Option<(f64, f64)>,
     /// Why nothing moves, while nothing does.
     waiting: Option<String>,
+    /// What holds the run, of all that is measured.
+    holds: Holds,
     sweeping: bool,
     disconnected: bool,
 }
@@ -54,10 +53,11 @@ impl View {
             job: job.to_owned(),
             bar,
             progress: Progress::default(),
-            rows: VecDeque::new(),
+            meter: Meter::default(),
             forecast: Forecast::new(Instant::now(), 0.0),
             eta: None,
             waiting: None,
+            holds: Holds::default(),
             sweeping: false,
             disconnected: false,
         }
@@ -65,6 +65,7 @@ impl View {
 
     async fn follow(mut self, mut events: UnboundedReceiver<Event>) {
         let mut lines = tokio::time::interval_at(tokio::time::Instant::now() + LINE_EVERY, LINE_EVERY);
+        let mut looks = tokio::time::interval(Duration::from_millis(250));
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -72,6 +73,9 @@ impl View {
                     None => break,
                 },
                 _ = lines.tick() => self.line(),
+                _ = looks.tick() => if let Some(line) = self.holds.line(Instant::now()) {
+                    self.say(&line);
+                },
             }
             self.draw();
         }
@@ -107,6 +111,17 @@ impl View {
                     other => other.to_string(),
                 });
             }
+            Event::Held { reasons } => self.holds.held(&reasons, Instant::now()),
+            Event::Released => {
+                if self.holds.released() {
+                    self.say("goes on");
+                }
+            }
+            Event::HeldTooLong { reason, lasted } => {
+                self.say(&format!("held for {} by now: {reason}", duration(lasted)));
+            }
+            // Seen in the rate; `why` keeps the last ten.
+            Event::SpeedChanged { .. } => {}
             Event::SweepStarted { pass } => {
                 self.sweeping = true;
                 self.say(&format!("sweep, pass {pass}: looking for rows that are left"));
@@ -133,28 +148,23 @@ impl View {
         }
         let now = Instant::now();
         self.progress = progress;
-        self.rows.push_back((now, progress.rows_changed));
-        while self.rows.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
-            self.rows.pop_front();
-        }
+        self.meter.note(now, progress.rows_changed);
         self.eta = self.forecast.note(now, progress.share).map(|span| (span.low, span.high));
-    }
-
-    fn rate(&self) -> u64 {
-        let (Some((then, before)), Some((_, rows))) = (self.rows.front(), self.rows.back()) else { return 0 };
-        let seconds = then.elapsed().as_secs_f64();
-        if seconds > 0.0 { (rows.saturating_sub(*before) as f64 / seconds) as u64 } else { 0 }
     }
 
     fn facts(&self) -> String {
         let rows = count(self.progress.rows_changed);
-        let more = match (&self.waiting, self.sweeping, self.eta) {
+        let more = match (self.waiting.as_ref().or(self.holds.words()), self.sweeping, self.eta) {
             (Some(waiting), _, _) => waiting.clone(),
             (None, true, _) => "sweeping".to_owned(),
             (None, false, Some((low, high))) => format!("ETA {}", seconds_range(low, high)),
             (None, false, None) => String::new(),
         };
-        format!("{:>6} {rows} rows {}/s {more}", percent(self.progress.share), count(self.rate()))
+        format!(
+            "{:>6} {rows} rows {}/s {more}",
+            percent(self.progress.share),
+            count(self.meter.per_second(Instant::now()) as u64)
+        )
     }
 
     fn draw(&self) {

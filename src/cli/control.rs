@@ -47,7 +47,7 @@ async fn ask_ledger(
     reason: Option<&str>,
 ) -> Result<Option<(RunRecord, Moved)>, Failure> {
     let mut ledger = database.ledger().await?;
-    if ledger.check_installed().await?.is_err() {
+    if !ledger.is_installed().await? {
         return Ok(None);
     }
     let Some(record) = ledger.newest_run(job).await? else { return Ok(None) };

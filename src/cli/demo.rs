@@ -54,7 +54,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Ok(database) => database,
         Err(failure) => return database_failed(&failure),
     };
-    let options = Options { lease: DEFAULT_LEASE, restart: false };
+    let options = Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false };
     let (outcome, exit) = run_shown(database, &job, &options, output).await;
     if output == Output::Text && matches!(outcome, Some(Outcome::Succeeded(..))) {
         return match DemoTable::rows_without_name(database_path).await {

@@ -31,9 +31,9 @@ pub(super) async fn history(shared: &Shared, job: Option<&str>, last: u32) -> Ex
 
 async fn events(database: &dyn Database, job: Option<&str>, last: u32) -> Result<Vec<RecordedEvent>, Failure> {
     let mut ledger = database.ledger().await?;
-    match ledger.check_installed().await? {
-        Ok(()) => ledger.events(job, last.into()).await,
-        Err(_) => Ok(Vec::new()),
+    match ledger.is_installed().await? {
+        true => ledger.events(job, last.into()).await,
+        false => Ok(Vec::new()),
     }
 }
 

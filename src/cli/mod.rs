@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod exit;
 mod history;
+mod holds;
 mod init;
 mod job_name;
 mod packaging;
@@ -16,6 +17,7 @@ mod signals;
 mod status;
 mod summary;
 mod target;
+mod why;
 mod wording;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -76,6 +78,11 @@ enum Command {
     Status {
         /// A job's name or file; without it, all
         job: Option<String>,
+    },
+    /// What holds or slows a run, and where its time goes
+    Why {
+        /// A job's name or file
+        job: String,
     },
     /// What happened, and who did it
     History {
@@ -138,6 +145,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Plan { job, sample } => plan::plan(&shared, &job, sample).await,
         Command::Run(arguments) => run::run(&shared, &arguments).await,
         Command::Status { job } => status::status(&shared, job.as_deref()).await,
+        Command::Why { job } => why::why(&shared, &job).await,
         Command::History { job, last } => history::history(&shared, job.as_deref(), last).await,
         Command::Pause(arguments) => control::ask(&shared, crate::run::Intent::Pause, &arguments).await,
         Command::Resume(arguments) => control::ask(&shared, crate::run::Intent::Resume, &arguments).await,

@@ -6,7 +6,10 @@ use super::target::{job, target};
 use super::wording::{bytes, count, counted, duration, print, print_json, say, seconds_range};
 use super::{Output, Shared};
 use crate::engine;
+use crate::job::Pace;
+use crate::pace::{OnUnknown, Sizes};
 use crate::plan::{Estimate, Plan, QueryPlan, Refusal, SampledBatch};
+use crate::quantity::Quantity;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -60,7 +63,8 @@ fn record(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> serde_j
         "version": 1, "job": plan.job.name, "table": plan.table.full_name,
         "estimated_rows": estimate.rows, "estimated_rows_in_scope": estimate.rows_in_scope,
         "table_bytes": plan.table.bytes, "indexes": plan.table.indexes, "triggers": plan.table.triggers,
-        "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
+        "pace": pace(&plan.job.pace), "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
+        "batch_rows": { "start": plan.sizes.start, "least": plan.sizes.least, "most": plan.sizes.most },
         "seconds": estimate.seconds, "wal_bytes": estimate.wal_bytes,
         "statements": plan.survey.statements,
         "query_plans": { "boundary": plan.survey.boundary_plan, "change": plan.survey.change_plan },
@@ -83,9 +87,14 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     line("slices", format!("{}, cut by {}", plan.slices.len(), plan.survey.cut_by));
     let batch = &plan.job.batch;
     let workers = counted(plan.workers.into(), "worker");
-    line("batches", format!("about {} of {} rows, {workers}", count(estimate.batches), count(batch.rows.into())));
+    let Sizes { start, least, most, target_time, max_wal } = plan.sizes;
+    let [start, least, most] = [start, least, most].map(|rows| count(rows.into()));
+    let (time, wal) = (duration(target_time), Quantity::bytes(max_wal as f64));
+    line("batches", format!("about {} of {start} rows at first, {workers}", count(estimate.batches)));
+    line("sizes", format!("{least} to {most} rows, as many as take {time} and write {wal} of log"));
     let [statement, lock] = [batch.statement_timeout, batch.lock_timeout].map(duration);
     line("timeouts", format!("statement {statement}, lock {lock}"));
+    lines.extend(pace(&plan.job.pace).into_iter().map(|words| format!("{:<9} {words}", "pace")));
     estimates(&mut lines, estimate, sampled);
     for note in &plan.notes {
         lines.push(format!("{:<9} {note}", "note"));
@@ -93,6 +102,25 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     section(&mut lines, "the end of a batch is found by", &plan.survey.statements.boundary, &plan.survey.boundary_plan);
     section(&mut lines, "the rows of a batch are changed by", &plan.survey.statements.change, &plan.survey.change_plan);
     lines.join("\n")
+}
+
+/// What may slow or hold the run, one thing a line.
+fn pace(pace: &Pace) -> Vec<String> {
+    let mut lines: Vec<_> = pace.windows.iter().map(|window| format!("begins batches {window}")).collect();
+    lines.extend(pace.hold_file.iter().map(|path| format!("held while {} exists", path.display())));
+    lines.extend(pace.max_rows_per_second.iter().map(|rows| format!("at most {} rows/s", count(rows.get().into()))));
+    lines.extend(pace.duty.iter().map(|share| format!("busy at most {:.0} % of the time", share * 100.0)));
+    for limit in pace.signals.iter().flat_map(|signal| &signal.limits) {
+        let unknown = match limit.on_unknown {
+            OnUnknown::Hold => "above it or unknown",
+            OnUnknown::Ignore => "above it",
+        };
+        lines.push(format!("{} at most {}, held {unknown}", limit.signal, limit.max));
+    }
+    if lines.is_empty() {
+        lines.push("nothing but an operator's pause holds the run: the job names no `[pace]`".to_owned());
+    }
+    lines
 }
 
 fn indexes(plan: &Plan) -> String {

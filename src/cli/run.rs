@@ -23,6 +23,9 @@ pub(super) struct RunArguments {
     /// Begin a new run although the job has one that ended
     #[arg(long)]
     restart: bool,
+    /// Stop when no window of the job is open (exit code 4), instead of waiting for the next
+    #[arg(long)]
+    until_window_closes: bool,
 }
 
 /// Runs a job.
@@ -31,7 +34,8 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Exit {
         (Ok(job), Ok(database)) => (job, database),
         (Err(exit), _) | (_, Err(exit)) => return exit,
     };
-    let options = Options { lease: arguments.lease, restart: arguments.restart };
+    let RunArguments { lease, restart, until_window_closes, .. } = *arguments;
+    let options = Options { lease, restart, until_window_closes };
     run_shown(database, &job, &options, shared.output).await.1
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn status(shared: &Shared, job: Option<&str>) -> Exit {
 
 async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunRecord, Progress)>, Failure> {
     let mut ledger = database.ledger().await?;
-    if ledger.check_installed().await?.is_err() {
+    if !ledger.is_installed().await? {
         return Ok(Vec::new());
     }
     let records = match job {
@@ -63,7 +63,7 @@ fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
         "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
         "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
         "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
-        "actor": run.actor, "reason": run.reason, "failure": run.failure,
+        "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
         "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
     })
 }
@@ -74,12 +74,19 @@ fn eta(run: &RunRecord) -> Option<(f64, f64)> {
     held.eta.filter(|_| run.state == RunState::Running)
 }
 
+/// What holds the run, as its runner told, while it lives and would walk.
+pub(super) fn held(run: &RunRecord) -> &[String] {
+    let walks = run.state.lets_batches_begin() && run.held.as_ref().is_some_and(|held| held.is_alive());
+    run.pace.as_ref().filter(|_| walks).map_or(&[], |pace| &pace.held)
+}
+
 /// The state in words, with what a state alone does not say.
-fn state(run: &RunRecord) -> String {
+pub(super) fn state(run: &RunRecord) -> String {
     let lost = run.held.as_ref().is_some_and(|held| !held.is_alive());
-    match run.state {
-        state if lost && state.lets_batches_begin() => format!("{state} (runner gone)"),
-        state => state.to_string(),
+    match (run.state, held(run)) {
+        (state, _) if lost && state.lets_batches_begin() => format!("{state} (runner gone)"),
+        (state, []) => state.to_string(),
+        (state, reasons) => format!("{state} (held: {})", reasons.join("; ")),
     }
 }
 
@@ -94,9 +101,13 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
         }
         // The state and the reason have their own lines in `status JOB`; here the best end of the range is enough.
         let eta = eta(run).map(|(low, _)| duration(Duration::try_from_secs_f64(low).unwrap_or_default()));
+        // A reason may be long; `status JOB` and `why JOB` have it in full.
+        let mut state = state(run);
+        if let Some((short, _)) = state.split_once(": ") {
+            state = format!("{short})");
+        }
         lines.push(format!(
-            "{job:<26} {:<22} {:>7} {:>13}  {}",
-            state(run),
+            "{job:<26} {state:<22} {:>7} {:>13}  {}",
             percent(progress.share),
             count(progress.rows_changed),
             eta.unwrap_or_else(|| "-".to_owned())

@@ -30,8 +30,9 @@ pub(super) fn tell(job: &str, outcome: &Outcome, output: Output) -> Exit {
             }
             Exit::Done
         }
-        Outcome::Stopped(summary) => {
-            say(&format!("{job} stopped before the end; the same command goes on\n{}", figures(summary)));
+        Outcome::Stopped(summary, why) => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            say(&format!("{job} stopped before the end{why}; the same command goes on\n{}", figures(summary)));
             Exit::Stopped
         }
         Outcome::Failed(summary, why) => {
@@ -95,7 +96,7 @@ fn not_begun(job: &str, outcome: &Outcome) -> Exit {
         }
         Outcome::Succeeded(..)
         | Outcome::AlreadySucceeded(_)
-        | Outcome::Stopped(_)
+        | Outcome::Stopped(..)
         | Outcome::Failed(..)
         | Outcome::LeaseLost(_) => Exit::Failed,
     }
@@ -140,7 +141,7 @@ fn rate(summary: &Summary) -> f64 {
 fn record(job: &str, outcome: &Outcome) -> serde_json::Value {
     let (state, summary, proof, failure) = match outcome {
         Outcome::Succeeded(summary, proof) => ("succeeded", Some(summary), Some(proof), None),
-        Outcome::Stopped(summary) => ("stopped", Some(summary), None, None),
+        Outcome::Stopped(summary, _) => ("stopped", Some(summary), None, None),
         Outcome::Failed(summary, why) => ("failed", Some(summary), None, Some(why)),
         Outcome::LeaseLost(summary) => ("lease-lost", Some(summary), None, None),
         Outcome::AlreadySucceeded(run) | Outcome::Paused(run) | Outcome::Cancelled(run) => {

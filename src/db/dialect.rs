@@ -54,6 +54,15 @@ impl Dialect {
         }
     }
 
+    /// Where the server's write-ahead log is now, as a number of bytes. SQLite's says nothing that could be subtracted: it
+    /// begins anew whenever it was copied back.
+    pub fn wal_position(self) -> &'static str {
+        match self {
+            Self::Postgres => "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint",
+            Self::Sqlite => "null",
+        }
+    }
+
     /// Locks a row until the end of the transaction, without standing in the way of foreign keys to it. SQLite has one
     /// writer, and every transaction of ours that may write begins as that writer.
     pub fn row_lock(self) -> &'static str {

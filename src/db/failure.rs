@@ -47,6 +47,12 @@ impl Failure {
         self
     }
 
+    /// Whether somebody else had a lock for too long, or both waited for each other.
+    pub fn is_lock_wait(&self) -> bool {
+        // PostgreSQL: lock_not_available, deadlock_detected. SQLite: busy, busy while recovering, snapshot too old.
+        self.has_code(&["55P03", "40P01", "5", "261", "517"])
+    }
+
     /// Whether the database's code is one of these.
     pub fn has_code(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))

@@ -8,6 +8,7 @@ mod address;
 mod dialect;
 mod failure;
 mod ledger;
+mod one_number;
 mod postgres;
 mod preparation;
 mod session;
@@ -16,6 +17,7 @@ mod statement;
 
 use crate::job::{Batch, Job};
 use crate::key::{Key, KeyRange};
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ pub use address::{Address, AddressError};
 pub use dialect::Dialect;
 pub use failure::{Class, Failure};
 pub use ledger::{
-    Beat, Held, Ledger, Move, Moved, NewRun, NotInstalled, RecordedEvent, RunRecord, SCHEMA_VERSION, SliceRecord, Taken,
+    Beat, Happening, Held, Ledger, Move, Moved, NewRun, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, SliceRecord,
+    Taken, TimeSpent,
 };
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
@@ -63,6 +66,9 @@ pub trait Database: Send + Sync {
     /// A runner that is put to sleep inside a batch gives its locks back within half of `lease`: before another may
     /// take the run over.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
+
+    /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
+    fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;
 
     /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;
@@ -103,6 +109,8 @@ pub struct OpenBatch {
     pub range: KeyRange,
     /// Rows in the range where the look-up counted them; `None` for the last range of a slice.
     pub rows: Option<u32>,
+    /// Where the server's write-ahead log was; `None` where that cannot be told.
+    pub wal_position: Option<i64>,
 }
 
 /// What a change did.
@@ -112,6 +120,14 @@ pub struct Applied {
     pub rows: u64,
     /// Rows of them that are in scope still.
     pub still_in_scope: u64,
+}
+
+/// A checkpoint that will commit with its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpointed {
+    /// Write-ahead log that the server wrote since the batch was opened: at least the batch's own. `None` where the
+    /// database has none.
+    pub wal_bytes: Option<u64>,
 }
 
 /// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, `commit`. After any
@@ -125,8 +141,13 @@ pub trait Lane: Send {
     /// Changes the rows of the range.
     async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure>;
 
-    /// Records the range as done, as the last statement. `false`: the slice is not ours any more; roll back.
-    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure>;
+    /// Records the range as done, as the last statement. `None`: the slice is not ours any more; roll back.
+    async fn checkpoint(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure>;
 
     /// Commits. An error without an answer of the server is ambiguous: ask [`Lane::committed_seq`] of a new lane.
     async fn commit(&mut self) -> Result<(), Failure>;

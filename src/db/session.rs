@@ -116,6 +116,10 @@ pub trait Session: Send {
     /// Runs one statement with bound values and reads its answer to the end.
     async fn fetch(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure>;
 
+    /// Runs one statement of a user's and reads at most `most` rows of its answer. Numbers come as they are; whatever is
+    /// no number comes as the name of its type, because its text would be a row's value.
+    async fn measure(&mut self, sql: &str, most: usize) -> Result<Vec<Row>, Failure>;
+
     /// Runs several statements of our own in one message, without values; never a user's SQL. The rows of all.
     async fn script(&mut self, sql: &str) -> Result<Vec<Row>, Failure>;
 

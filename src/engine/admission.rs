@@ -4,6 +4,7 @@
 use super::{Options, Outcome, planning};
 use crate::db::{Class, Database, Failure, Held, Ledger, NewRun, RunRecord, Taken};
 use crate::job::{self, Difference, Job};
+use crate::pace::Sizes;
 use crate::plan::{Plan, Work, resolve};
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -17,6 +18,7 @@ pub(super) struct Admitted {
     pub(super) record: RunRecord,
     pub(super) work: Work,
     pub(super) workers: u32,
+    pub(super) sizes: Sizes,
     pub(super) resumed: bool,
 }
 
@@ -68,7 +70,13 @@ pub(super) async fn admit(
             return Ok(Admission::Not(Outcome::Refused(refusals)));
         }
     };
-    Ok(Admission::Admitted(Box::new(Admitted { record, work: resolved.work, workers: resolved.workers, resumed })))
+    Ok(Admission::Admitted(Box::new(Admitted {
+        record,
+        work: resolved.work,
+        workers: resolved.workers,
+        sizes: resolved.sizes,
+        resumed,
+    })))
 }
 
 enum Decision {
@@ -158,7 +166,7 @@ async fn take(ledger: &mut Ledger, run: i64, runner: &Runner, lease: Duration) -
     loop {
         let held = match ledger.take_run(run, runner, lease).await {
             Ok(Taken::Yes(_)) => return Ok(None),
-            Ok(Taken::HeldBy(held)) => held,
+            Ok(Taken::HeldBy(held)) => *held,
             Ok(Taken::NotNow(state)) => return not_now(ledger, run, state).await.map(Some),
             // The last holder's batch is still in hand at the server; each try waited for it.
             Err(failure) if failure.class == Class::Retry && blocked < MAX_BLOCKED_TRIES => {

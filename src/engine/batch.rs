@@ -2,7 +2,9 @@
 //! neither which batch comes next nor what to do about a failure.
 
 use super::kill_point;
-use crate::db::{Applied, Class, Failure, Lane, OpenBatch, SliceLease};
+use crate::db::{Applied, Checkpointed, Class, Failure, Lane, OpenBatch, SliceLease};
+use crate::event::Bucket;
+use crate::pace::Stopwatch;
 use std::time::{Duration, Instant};
 
 /// A batch of this size whose rows all still match `where` is no chance: the change does not make it false.
@@ -14,6 +16,7 @@ pub(super) struct Committed {
     pub(super) batch: OpenBatch,
     pub(super) applied: Applied,
     pub(super) took: Duration,
+    pub(super) wal_bytes: Option<u64>,
 }
 
 /// How a batch ended without an error.
@@ -32,10 +35,16 @@ pub(super) enum Interrupted {
     Ambiguous(Box<Committed>, Failure),
 }
 
-/// Runs one batch of at most `rows` rows. After any error the transaction is over, or the connection is.
-pub(super) async fn run(lane: &mut dyn Lane, lease: &SliceLease, rows: u32) -> Result<Ended, Interrupted> {
+/// Runs one batch of at most `rows` rows. After any error the transaction is over, or the connection is. The phases are
+/// told to the worker's stopwatch.
+pub(super) async fn run(
+    lane: &mut dyn Lane,
+    lease: &SliceLease,
+    rows: u32,
+    time: &Stopwatch,
+) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
-    let prepared = match prepare(lane, lease, rows).await {
+    let prepared = match prepare(lane, lease, rows, time).await {
         Ok(Some(prepared)) => prepared,
         Ok(None) => {
             lane.rollback().await;
@@ -46,9 +55,9 @@ pub(super) async fn run(lane: &mut dyn Lane, lease: &SliceLease, rows: u32) -> R
             return Err(Interrupted::RolledBack(failure));
         }
     };
-    let (batch, applied) = prepared;
+    let (batch, applied, Checkpointed { wal_bytes }) = prepared;
     let answer = lane.commit().await;
-    let committed = Committed { batch, applied, took: begun.elapsed() };
+    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes };
     match answer {
         Ok(()) => {
             kill_point("batch-committed");
@@ -66,11 +75,17 @@ pub(super) async fn run(lane: &mut dyn Lane, lease: &SliceLease, rows: u32) -> R
 }
 
 /// Everything up to COMMIT. `None`: the slice is not ours.
-async fn prepare(lane: &mut dyn Lane, lease: &SliceLease, rows: u32) -> Result<Option<(OpenBatch, Applied)>, Failure> {
+async fn prepare(
+    lane: &mut dyn Lane,
+    lease: &SliceLease,
+    rows: u32,
+    time: &Stopwatch,
+) -> Result<Option<(OpenBatch, Applied, Checkpointed)>, Failure> {
     let Some(batch) = lane.open(lease, rows).await.map_err(|failure| failure.while_doing("begin a batch"))? else {
         return Ok(None);
     };
     kill_point("batch-begun");
+    time.turn_to(Bucket::Apply, Instant::now());
     let applied = lane.apply(&batch.range).await.map_err(|f| f.while_doing(format!("change {}", batch.range)))?;
     kill_point("batch-applied");
     if applied.rows >= TELLING_BATCH && applied.still_in_scope == applied.rows {
@@ -80,8 +95,9 @@ async fn prepare(lane: &mut dyn Lane, lease: &SliceLease, rows: u32) -> Result<O
             applied.rows, batch.range
         )));
     }
+    time.turn_to(Bucket::Commit, Instant::now());
     let recorded = lane.checkpoint(lease, &batch, applied).await;
     let recorded = recorded.map_err(|f| f.while_doing(format!("record {}", batch.range)))?;
     kill_point("batch-checkpointed");
-    Ok(recorded.then_some((batch, applied)))
+    Ok(recorded.map(|checkpointed| (batch, applied, checkpointed)))
 }

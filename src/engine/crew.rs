@@ -5,13 +5,13 @@ use super::batch::Committed;
 use super::tally::Tally;
 use super::watch::WatchRequests;
 use crate::db::{Database, Failure, Lane, SliceLease, SliceRecord};
-use crate::event::Event;
+use crate::event::{Event, Reason};
 use crate::job::Batch;
-use crate::pace::{Gate, Sizing};
+use crate::pace::{Gate, HoldFile, Sizing, TimeLedger};
 use crate::plan::Work;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -25,6 +25,10 @@ pub(super) struct Crew {
     pub(super) holder: String,
     pub(super) lease: Duration,
     pub(super) gate: Gate,
+    pub(super) hold_file: Option<HoldFile>,
+    pub(super) time: Arc<TimeLedger>,
+    /// Batch sizes of the walk and of the sweep, learned from all workers.
+    pub(super) sizing: [Mutex<Sizing>; 2],
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
     pub(super) retries: AtomicU64,
@@ -54,12 +58,15 @@ impl Crew {
         }
     }
 
-    /// How large the slice's batches are.
-    pub(super) fn sizing(&self, slice: &SliceRecord) -> Sizing {
-        match slice.pass {
-            0 => Sizing::of_walk(&self.batch),
-            _ => Sizing::of_sweep(&self.batch),
-        }
+    /// How large the batches of a pass are.
+    pub(super) fn sizing(&self, pass: i64) -> MutexGuard<'_, Sizing> {
+        // A size is whole whenever its lock is free.
+        self.sizing[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a file holds the run, where the job names one.
+    pub(super) async fn held_by_file(&self) -> Option<Reason> {
+        self.hold_file.as_ref()?.holds().await
     }
 
     /// Waits until the run was looked at and the gate set accordingly. A stopped gate needs no look, and nobody looks.
@@ -81,7 +88,8 @@ impl Crew {
         let scanned = committed.batch.rows.map_or(rows, u64::from);
         let progress = self.tally.add(slice.pass, slice.number, rows, scanned, done);
         let range = committed.batch.range.clone();
-        self.send(Event::BatchCommitted { range, rows, took: committed.took, progress });
+        let Committed { took, wal_bytes, .. } = *committed;
+        self.send(Event::BatchCommitted { range, rows, took, wal_bytes, progress });
     }
 
     /// Tells of a batch that will be tried again.

@@ -2,22 +2,24 @@
 //! leaves the record as it ended. Knows no batch.
 
 use super::admission::Admitted;
+use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
+use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::tally::Tally;
 use super::watch::{Watch, WatchEnd, WatchRequests};
-use super::{Outcome, Summary};
+use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
-use crate::event::Event;
-use crate::job::Job;
-use crate::pace::{Flow, Gate};
+use crate::event::{Event, Reason};
+use crate::job::{Job, Pace};
+use crate::pace::{Gate, HoldFile, Law, Rate, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
@@ -31,10 +33,14 @@ const RELEASE_GRACE: Duration = Duration::from_secs(2);
 pub(super) struct HeldRun {
     crew: Arc<Crew>,
     control: Control,
+    board: Board,
+    pace: Pace,
+    law: Law,
+    sensors: Vec<Box<dyn Sensor>>,
+    options: Options,
     record: RunRecord,
     runner: Runner,
     workers: u32,
-    lease: Duration,
     begun: Instant,
     rows_before: u64,
 }
@@ -43,6 +49,8 @@ pub(super) struct HeldRun {
 struct End {
     walked: Option<Result<Walked, Failure>>,
     watched: Option<WatchEnd>,
+    /// The window closed, where that ends the run.
+    closed: Option<Reason>,
 }
 
 impl HeldRun {
@@ -53,15 +61,22 @@ impl HeldRun {
         job: &Job,
         admitted: Admitted,
         runner: Runner,
-        lease: Duration,
+        options: &Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
-        let Admitted { record, work, workers, resumed } = admitted;
+        let Admitted { record, work, workers, sizes, resumed } = admitted;
         let slices = ledger.slices(record.id).await?;
+        let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();
         let estimated_rows = record.estimated_rows.unsigned_abs();
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
+        let limits = job.pace.signals.iter().flat_map(|signal| signal.limits.clone()).collect();
+        let mut law = Law::new(limits, workers, begun);
+        let mut first = law.judge(begun);
+        first.held.extend(pacing::closed(&job.pace, SystemTime::now()));
+        let rate = Rate::new(job.pace.max_rows_per_second);
+        let time = TimeLedger::new(workers, begun);
         let crew = Crew {
             database: Arc::clone(&database),
             work,
@@ -69,49 +84,70 @@ impl HeldRun {
             batch: job.batch.clone(),
             run: record.id,
             holder: runner.holder.clone(),
-            lease,
-            gate: Gate::open(),
+            lease: options.lease,
+            // Shut from the start where something holds the run: nobody has looked at the signals yet.
+            gate: Gate::new(workers, job.pace.duty.unwrap_or(1.0), rate, &first),
+            hold_file: job.pace.hold_file.clone().map(HoldFile::new),
+            time: Arc::clone(&time),
+            sizing: [Mutex::new(Sizing::of_walk(sizes)), Mutex::new(Sizing::of_sweep(sizes))],
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
             slices: Default::default(),
             events: events.clone(),
         };
-        let control = Control::new(database, Some(ledger), events);
-        let (begun, rows_before) = (Instant::now(), progress.rows_changed);
-        Ok(Self { crew: Arc::new(crew), control, record, runner, workers, lease, begun, rows_before })
+        let sensors = database.sensors(job)?;
+        let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
+        let board = Board::new(time, ledger.time_spent(record.id).await?, held_before, begun);
+        Ok(Self {
+            crew: Arc::new(crew),
+            control: Control::new(database, Some(ledger), events),
+            board,
+            pace: job.pace.clone(),
+            law,
+            sensors,
+            options: options.clone(),
+            record,
+            runner,
+            workers,
+            begun,
+            rows_before: progress.rows_changed,
+        })
     }
 
     /// Walks until the run is done, stopped, cancelled or lost; leaves the record as it ended.
     pub(super) async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Outcome, Failure> {
         let end = self.walk_and_watch(stop).await;
         let summary = self.summary();
-        let stopped = matches!(end, End { walked: Some(Ok(Walked::Stopped)) | None, watched: None });
+        let stopped = matches!(end, End { walked: Some(Ok(Walked::Stopped)) | None, watched: None, .. });
         if stopped {
+            let reason = end.closed.as_ref().map_or("stopped by a signal".to_owned(), ToString::to_string);
             // A server that is down cannot be told; the lease then ends by itself.
             let letting_go = async {
-                self.count_retries().await?;
-                self.release("stopped by a signal").await
+                self.close_the_books().await?;
+                self.release(&reason).await
             };
             let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
-            return Ok(Outcome::Stopped(summary));
+            return Ok(Outcome::Stopped(summary, end.closed));
         }
-        self.count_retries().await?;
+        self.close_the_books().await?;
         match end {
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
             End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
-            End { walked: Some(Ok(Walked::Stopped)) | None, .. } => Ok(Outcome::Stopped(summary)),
+            End { walked: Some(Ok(Walked::Stopped)) | None, closed, .. } => Ok(Outcome::Stopped(summary, closed)),
         }
     }
 
-    async fn count_retries(&mut self) -> Result<(), Failure> {
-        let (run, retries) = (self.record.id, self.crew.retries.load(Ordering::Relaxed));
-        match retries {
+    /// Records what is counted here: tries, and where the time went.
+    async fn close_the_books(&mut self) -> Result<(), Failure> {
+        let (run, holder, lease) = (self.record.id, self.runner.holder.as_str(), self.options.lease);
+        self.board.close_the_books(&mut self.control, run, holder, lease).await?;
+        match self.crew.retries.load(Ordering::Relaxed) {
             0 => Ok(()),
-            _ => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
+            retries => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
         }
     }
 
@@ -121,40 +157,48 @@ impl HeldRun {
     }
 
     async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
-        let Self { crew, control, record, runner, workers, lease, .. } = self;
+        let Self { crew, control, board, pace, law, sensors, options, record, runner, workers, .. } = self;
         let watch = Watch {
             control: control.another(),
             requests: &crew.watch,
             gate: &crew.gate,
             tally: &crew.tally,
+            board,
             run: record.id,
             runner,
-            lease: *lease,
+            lease: options.lease,
             events: crew.events.clone(),
         };
-        let passes = Passes { crew, control, record, runner, workers: *workers };
+        let passes = Passes { crew, control, board, record, runner, workers: *workers };
+        let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
+        let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
         let mut walk = pin!(passes.walk());
         let mut watch = pin!(watch.run(record.state));
+        let mut pacing = pin!(pacing.run(std::mem::take(sensors), options.until_window_closes));
         let mut grace = pin!(async {
             crew.gate.stopped().await;
             tokio::time::sleep(STOP_GRACE).await;
         });
-        let mut watched = None;
+        let (mut watched, mut closed) = (None, None);
         let mut signalled = false;
         loop {
             tokio::select! {
-                walked = &mut walk => return End { walked: Some(walked), watched },
+                walked = &mut walk => return End { walked: Some(walked), watched, closed },
                 end = &mut watch, if watched.is_none() => match end {
                     Ok(end) => watched = Some(end),
-                    Err(failure) => return End { walked: Some(Err(failure)), watched },
+                    Err(failure) => return End { walked: Some(Err(failure)), watched, closed },
                 },
+                reason = &mut pacing, if closed.is_none() => {
+                    closed = Some(reason);
+                    crew.gate.stop();
+                }
                 asked = stop.wait_for(|stop| *stop), if !signalled => {
                     signalled = true;
                     if asked.is_ok() {
-                        crew.gate.set(Flow::Stop);
+                        crew.gate.stop();
                     }
                 }
-                () = &mut grace => return End { walked: None, watched },
+                () = &mut grace => return End { walked: None, watched, closed },
             }
         }
     }

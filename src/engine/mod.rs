@@ -2,14 +2,18 @@
 //! state tables; here it is only done.
 //!
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
-//! `watch` beside them (lease, pause, cancel) and `step` deciding what comes next.
+//! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
+//! next.
 
 mod admission;
 mod backoff;
 mod batch;
+mod board;
 mod control;
 mod crew;
 mod held_run;
+mod meter;
+mod pacing;
 mod passes;
 mod planning;
 mod settle;
@@ -19,7 +23,7 @@ mod watch;
 mod worker;
 
 use crate::db::{Database, Failure, Held, RunRecord};
-use crate::event::{Event, Progress};
+use crate::event::{Event, Progress, Reason};
 use crate::job::{Difference, Job};
 use crate::plan::Refusal;
 use crate::runner::Runner;
@@ -27,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
 
+pub use meter::Meter;
 pub use planning::{plan, sample};
 pub use step::{Proof, Step, next_step};
 pub use tally::Tally;
@@ -41,6 +46,8 @@ pub struct Options {
     pub lease: Duration,
     /// Begin a new run although the job has one that ended.
     pub restart: bool,
+    /// Stop when no window of the job is open, instead of waiting for the next.
+    pub until_window_closes: bool,
 }
 
 /// How a run ended, or why it did not begin.
@@ -50,8 +57,8 @@ pub enum Outcome {
     Succeeded(Summary, Proof),
     /// It was done before; nothing was touched.
     AlreadySucceeded(Box<RunRecord>),
-    /// Stopped before the end by a signal; the same command goes on.
-    Stopped(Summary),
+    /// Stopped before the end, by a signal or because the window closed; the same command goes on.
+    Stopped(Summary, Option<Reason>),
     /// Paused by an operator; `resume` lets it go on.
     Paused(Box<RunRecord>),
     /// Cancelled by an operator.
@@ -113,10 +120,7 @@ pub async fn run(
     match admission::admit(database.as_ref(), &mut ledger, job, &runner, options).await? {
         admission::Admission::Not(outcome) => Ok(outcome),
         admission::Admission::Admitted(admitted) => {
-            held_run::HeldRun::new(database, ledger, job, *admitted, runner, options.lease, events)
-                .await?
-                .run(stop)
-                .await
+            held_run::HeldRun::new(database, ledger, job, *admitted, runner, options, events).await?.run(stop).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How does a run get from its slices to its end? Pass after pass, until [`next_step`] says that it is done. Knows no
 //! batch, and nobody who might stop it.
 
+use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
@@ -8,7 +9,6 @@ use super::worker;
 use crate::db::{Failure, Move, RunRecord};
 use crate::event::Event;
 use crate::key::KeyRange;
-use crate::pace::Flow;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub(super) enum Walked {
 pub(super) struct Passes<'a> {
     pub(super) crew: &'a Arc<Crew>,
     pub(super) control: &'a mut Control,
+    pub(super) board: &'a Board,
     pub(super) record: &'a RunRecord,
     pub(super) runner: &'a Runner,
     pub(super) workers: u32,
@@ -52,8 +53,7 @@ impl Passes<'_> {
                     self.crew.send(Event::SweepStarted { pass });
                 }
                 Step::Done(proof) => {
-                    let proven = self.reach(RunState::Running, RunState::Sweeping).await?
-                        && self.reach(RunState::Sweeping, RunState::Succeeded).await?;
+                    let proven = self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed().await?;
                     return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
                 }
                 Step::NotProven(why) => return Ok(Walked::NotProven(why)),
@@ -75,11 +75,17 @@ impl Passes<'_> {
         self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
     }
 
+    async fn succeed(&mut self) -> Result<bool, Failure> {
+        let Crew { run, holder, lease, .. } = self.crew.as_ref();
+        self.board.close_the_books(self.control, *run, holder, *lease).await?;
+        self.reach(RunState::Sweeping, RunState::Succeeded).await
+    }
+
     /// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.
     async fn reach(&mut self, from: RunState, to: RunState) -> Result<bool, Failure> {
         let by = Move::new(to, &self.runner.actor);
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
-        while self.crew.gate.pass().await.is_some() {
+        while self.crew.gate.unpaused().await {
             if self.control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
                 return Ok(true);
             }
@@ -91,21 +97,21 @@ impl Passes<'_> {
     /// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
     async fn work_together(&self) -> Result<bool, Failure> {
         let mut working = JoinSet::new();
-        for _ in 0..self.workers {
+        for number in 0..self.workers {
             let crew = Arc::clone(self.crew);
-            working.spawn(async move { worker::work(&crew).await });
+            working.spawn(async move { worker::work(&crew, number).await });
         }
         let mut first = None;
         while let Some(ended) = working.join_next().await {
             let ended = ended.unwrap_or_else(|error| Err(Failure::fatal(format!("a worker died: {error}"))));
             if let Err(failure) = ended {
-                self.crew.gate.set(Flow::Stop);
+                self.crew.gate.stop();
                 first.get_or_insert(failure);
             }
         }
         match first {
             Some(failure) => Err(failure),
-            None => Ok(self.crew.gate.flow() != Flow::Stop),
+            None => Ok(!self.crew.gate.is_stopped()),
         }
     }
 }

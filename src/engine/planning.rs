@@ -1,7 +1,7 @@
 //! How does a job become a plan? Asks the database what the plan needs to know, and hands it over; decides nothing.
 
 use crate::db::{Database, Failure};
-use crate::job::Job;
+use crate::job::{Batch, Job};
 use crate::key::KeyRange;
 use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count, tile};
 
@@ -18,8 +18,8 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
         Err(refusals) => return Ok(Err(refusals)),
     };
     let table = facts.table.unwrap_or_default();
-    let slices = slice_count(table.estimated_rows, job.batch.rows, resolved.workers);
-    let survey = database.survey(&resolved.work, job.batch.rows, slices).await?;
+    let slices = slice_count(table.estimated_rows, resolved.sizes.start, resolved.workers);
+    let survey = database.survey(&resolved.work, resolved.sizes.start, slices).await?;
     Ok(Ok(Plan::new(job.clone(), resolved, table, survey)))
 }
 
@@ -29,8 +29,9 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
 /// # Errors
 /// When a batch fails.
 pub async fn sample(database: &dyn Database, plan: &Plan, count: usize) -> Result<Vec<SampledBatch>, Failure> {
-    let batch = &plan.job.batch;
-    let survey = database.survey(&plan.work, batch.rows, count).await?;
+    // Of the size that a run would begin with.
+    let batch = &Batch { rows: plan.sizes.start, ..plan.job.batch.clone() };
+    let survey = database.survey(&plan.work, plan.sizes.start, count).await?;
     let mut sampled = Vec::new();
     for KeyRange { after, through } in tile(&survey.cuts, survey.last.as_ref()).iter().take(count) {
         sampled.push(database.sample(&plan.work, after.as_ref(), through, batch).await?);

@@ -1,11 +1,12 @@
 //! What is asked of the run, and do we still hold it? Keeps the lease, reads the run's state, sets the gate. Knows no
 //! batch.
 
+use super::board::Board;
 use super::control::Control;
 use super::tally::Tally;
 use crate::db::{Beat, Failure, Move};
 use crate::event::{Event, Reason};
-use crate::pace::{Flow, Gate};
+use crate::pace::Gate;
 use crate::plan::Forecast;
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -50,6 +51,7 @@ pub(super) struct Watch<'a> {
     pub(super) requests: &'a WatchRequests,
     pub(super) gate: &'a Gate,
     pub(super) tally: &'a Tally,
+    pub(super) board: &'a Board,
     pub(super) run: i64,
     pub(super) runner: &'a Runner,
     pub(super) lease: Duration,
@@ -64,26 +66,29 @@ impl Watch<'_> {
         let mut beaten = Instant::now();
         let mut forecast = Forecast::new(beaten, self.tally.progress().share);
         loop {
-            self.wait(state).await;
-            let keep = beaten.elapsed() >= beat_every;
+            let urgent = self.wait(state).await;
+            let keep = urgent || beaten.elapsed() >= beat_every;
             if keep {
                 beaten = Instant::now();
             }
             let (run, holder, lease) = (self.run, self.runner.holder.as_str(), self.lease);
             let expected = forecast.note(Instant::now(), self.tally.progress().share);
-            let eta = expected.map(|span| (span.low, span.high));
+            let report = self.board.report(expected.map(|span| (span.low, span.high)));
             let beat = self
                 .control
                 .call(async |ledger| match keep {
-                    true => ledger.beat(run, holder, lease, eta).await,
+                    true => ledger.beat(run, holder, lease, &report).await,
                     false => ledger.look(run, holder).await,
                 })
                 .await?;
             let Some(beat) = beat else {
-                self.gate.set(Flow::Stop);
+                self.gate.stop();
                 self.looked();
                 return Ok(WatchEnd::LeaseLost);
             };
+            for happening in self.board.happenings() {
+                self.control.call(async |ledger| ledger.note(run, holder, &happening).await).await?;
+            }
             let cancelled = self.apply(&mut state, beat).await?;
             self.looked();
             if cancelled {
@@ -92,12 +97,14 @@ impl Watch<'_> {
         }
     }
 
-    /// Until the next look is due or wanted, or until a pause that was asked for is reached.
-    async fn wait(&self, state: RunState) {
+    /// Until the next look is due or wanted, or until a pause that was asked for is reached. `true`: there is something
+    /// to tell at once.
+    async fn wait(&self, state: RunState) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY.min(self.lease / 3)) => {}
-            () = self.requests.wanted.notified() => {}
-            () = self.gate.emptied(), if state == RunState::Pausing => {}
+            () = tokio::time::sleep(LOOK_EVERY.min(self.lease / 3)) => false,
+            () = self.requests.wanted.notified() => false,
+            () = self.gate.emptied(), if state == RunState::Pausing => false,
+            () = self.board.urgent() => true,
         }
     }
 
@@ -110,10 +117,13 @@ impl Watch<'_> {
         }
         *state = beat.state;
         match beat.state {
-            RunState::Running | RunState::Sweeping => self.gate.set(Flow::Go),
-            RunState::Pausing | RunState::Paused => self.gate.set(Flow::Hold(reason.clone().into_iter().collect())),
+            RunState::Running | RunState::Sweeping => self.gate.set_paused(None),
+            RunState::Pausing | RunState::Paused => {
+                let nobody = || Reason::OperatorPause { actor: "somebody".to_owned(), reason: None };
+                self.gate.set_paused(Some(reason.clone().unwrap_or_else(nobody)));
+            }
             RunState::Cancelling | RunState::Cancelled | RunState::Queued | RunState::Succeeded | RunState::Failed => {
-                self.gate.set(Flow::Stop);
+                self.gate.stop();
                 return Ok(true);
             }
         }

@@ -1,12 +1,14 @@
 //! How large are the transactions, and how long may they take? Judges `[batch]`: each setting alone, then in pairs.
 
 use super::Batch;
+use super::amount::DurationRange;
 use super::code::Code;
 use super::file::BatchWords;
 use super::judge::Judge;
 use super::limit;
 use super::problem::{Judged, Problem, Reported};
 use super::section::Word;
+use crate::pace::Sizes;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -20,9 +22,15 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
     let min_rows = row_count("min_rows", words.min_rows, limit::DEFAULT_MIN_ROWS.min(start), judge);
     let max_rows = row_count("max_rows", words.max_rows, limit::DEFAULT_MAX_ROWS.max(start), judge);
     let workers = workers(words.workers, judge);
+    let statement_timeout = words.statement_timeout;
     let statement_timeout =
-        timeout("statement_timeout", words.statement_timeout, limit::DEFAULT_STATEMENT_TIMEOUT, judge);
-    let lock_timeout = timeout("lock_timeout", words.lock_timeout, limit::DEFAULT_LOCK_TIMEOUT, judge);
+        duration("statement_timeout", statement_timeout, &limit::TIMEOUT, limit::DEFAULT_STATEMENT_TIMEOUT, judge);
+    let lock_timeout =
+        duration("lock_timeout", words.lock_timeout, &limit::TIMEOUT, limit::DEFAULT_LOCK_TIMEOUT, judge);
+    let target_time =
+        duration("target_time", words.target_time, &limit::TARGET_TIME, usual_time(&statement_timeout), judge);
+    let max_wal = words.max_wal.as_ref();
+    let max_wal = max_wal.map_or(Ok(limit::DEFAULT_MAX_WAL), |word| judge.size("batch.max_wal", word));
 
     if let Ok(rows) = &rows {
         usual(rows, judge);
@@ -30,14 +38,36 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
         below_maximum(rows, &max_rows, judge);
     }
     lock_gives_up_first(&lock_timeout, &statement_timeout, judge);
+    target_is_met_first(&target_time, &statement_timeout, judge);
     Ok(Batch {
         rows: rows?.count()?,
-        min_rows: min_rows?.count()?,
+        min_rows: min_rows?.written().map(|min_rows| min_rows.count()).transpose()?,
         max_rows: max_rows?.count()?,
+        target_time: *target_time?.value,
+        max_wal: max_wal?,
         workers: workers?.count()?,
         statement_timeout: *statement_timeout?.value,
         lock_timeout: *lock_timeout?.value,
     })
+}
+
+impl Batch {
+    /// Within what batches are sized on a table whose rows take `row_bytes` on disk, large values included.
+    ///
+    /// Rows of megabytes start with as few as `max_wal` allows, and nothing but a written `min_rows` keeps them above
+    /// that: a batch of 1,000 such rows would be gigabytes of log.
+    pub fn sizes(&self, row_bytes: u64) -> Sizes {
+        let by_wal = u32::try_from(self.max_wal / row_bytes.max(1)).unwrap_or(u32::MAX).max(1);
+        let usual = limit::DEFAULT_MIN_ROWS.unsigned_abs() as u32;
+        let least = self.min_rows.unwrap_or(usual.min(self.rows).min(by_wal));
+        Sizes {
+            start: self.rows.min(by_wal).max(least),
+            least,
+            most: self.max_rows,
+            target_time: self.target_time,
+            max_wal: self.max_wal,
+        }
+    }
 }
 
 /// A value and where it is written.
@@ -46,6 +76,13 @@ struct Setting<T> {
     value: T,
     /// `None` for a default.
     place: Option<Range<usize>>,
+}
+
+impl<T> Setting<T> {
+    /// The setting, unless it is a default.
+    fn written(&self) -> Option<&Self> {
+        self.place.is_some().then_some(self)
+    }
 }
 
 impl Setting<i64> {
@@ -144,14 +181,22 @@ fn below_maximum(rows: &Setting<i64>, max_rows: &Judged<Setting<i64>>, judge: &m
     }
 }
 
-fn timeout(
+fn duration(
     name: &'static str,
     word: Option<Word<String>>,
+    takes: &DurationRange,
     default: Duration,
     judge: &mut Judge<'_>,
 ) -> Judged<Setting<humantime::Duration>> {
-    let value = word.as_ref().map_or(Ok(default), |word| judge.timeout(&format!("batch.{name}"), word))?;
+    let value = word.as_ref().map_or(Ok(default), |word| judge.duration(&format!("batch.{name}"), word, takes))?;
     Ok(Setting { name, value: value.into(), place: word.map(|word| word.span) })
+}
+
+/// The target of a job that says none: half of a short statement timeout, so that a batch that takes longer than the
+/// others is not given up at once.
+fn usual_time(statement: &Judged<Setting<humantime::Duration>>) -> Duration {
+    let longest = statement.as_ref().map_or(limit::DEFAULT_STATEMENT_TIMEOUT, |statement| *statement.value);
+    limit::DEFAULT_TARGET_TIME.min(longest / 2)
 }
 
 /// Otherwise every wait for a lock ends as a slow statement, and the run would shrink batches instead of waiting.
@@ -170,5 +215,72 @@ fn lock_gives_up_first(
         judge.report(problem.help(
             "set `lock_timeout` below `statement_timeout`: a batch that cannot get a lock should find out early",
         ));
+    }
+}
+
+/// Otherwise batches grow until the server gives them up.
+fn target_is_met_first(
+    target: &Judged<Setting<humantime::Duration>>,
+    statement: &Judged<Setting<humantime::Duration>>,
+    judge: &mut Judge<'_>,
+) {
+    let (Ok(target), Ok(statement)) = (target, statement) else { return };
+    if *target.value >= *statement.value {
+        let message = format!(
+            "a batch cannot be sized to take {} when a statement of it is given up after {}",
+            target.value, statement.value
+        );
+        let problem = target.conflict("not shorter than", statement, Code::TargetTimeTooLong, message);
+        judge
+            .report(problem.help("set `target_time` well below `statement_timeout`: half a second serves most tables"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_rows_make_small_batches_unless_the_job_says_otherwise() {
+        const MIB: u64 = 1024 * 1024;
+        // Rows, the least that is written, bytes of a row; the start and the least.
+        let cases = [
+            (5000, None, 0, (5000, 1000)),
+            (5000, None, 200, (5000, 1000)),
+            (5000, None, 8 * 1024, (2048, 1000)),
+            (5000, None, 32 * 1024, (512, 512)),
+            (5000, None, MIB, (16, 16)),
+            (5000, None, 10 * MIB, (1, 1)),
+            (5000, None, 1024 * MIB, (1, 1)),
+            (5000, Some(100), MIB, (100, 100)),
+            (5000, Some(4), MIB, (16, 4)),
+            (200, None, 200, (200, 200)),
+            (200, Some(50), 200, (200, 50)),
+        ];
+        for (rows, min_rows, row_bytes, expected) in cases {
+            let batch = Batch {
+                rows,
+                min_rows,
+                max_rows: 10_000,
+                target_time: limit::DEFAULT_TARGET_TIME,
+                max_wal: 16 * MIB,
+                workers: 1,
+                statement_timeout: limit::DEFAULT_STATEMENT_TIMEOUT,
+                lock_timeout: limit::DEFAULT_LOCK_TIMEOUT,
+            };
+            let sizes = batch.sizes(row_bytes);
+            assert_eq!((sizes.start, sizes.least), expected, "{rows} {min_rows:?} {row_bytes}");
+            assert_eq!((sizes.most, sizes.max_wal, sizes.target_time), (10_000, batch.max_wal, batch.target_time));
+        }
+    }
+
+    #[test]
+    fn the_usual_target_is_met_before_the_statement_is_given_up() {
+        for (statement, target) in [("30s", "500ms"), ("1s", "500ms"), ("800ms", "400ms"), ("1ms", "500us")] {
+            let value = humantime::parse_duration(statement).unwrap().into();
+            let setting = Ok(Setting { name: "statement_timeout", value, place: None });
+            assert_eq!(usual_time(&setting), humantime::parse_duration(target).unwrap(), "{statement}");
+        }
+        assert_eq!(usual_time(&Err(Reported)), limit::DEFAULT_TARGET_TIME);
     }
 }

@@ -111,16 +111,48 @@ codes! {
     BatchAboveMaximum = "batch-above-maximum", Error;
     /// More workers than a database should see.
     WorkersOutOfRange = "workers-out-of-range", Error;
+    /// A text that is no size.
+    SizeInvalid = "size-invalid", Error;
+    /// A size that is of no use.
+    SizeTooSmall = "size-too-small", Error;
     /// A text that is no duration.
     DurationInvalid = "duration-invalid", Error;
     /// A duration in months or years.
     DurationWithoutLength = "duration-without-length", Error;
-    /// A timeout that the server would read as "none".
+    /// A duration below what its key can keep: a timeout of 0 would be none.
     DurationTooShort = "duration-too-short", Error;
-    /// A timeout longer than a day.
+    /// A duration so long that it limits nothing.
     DurationTooLong = "duration-too-long", Error;
     /// A lock timeout that the statement timeout always beats.
     LockTimeoutTooLong = "lock-timeout-too-long", Error;
+    /// Batches sized to be given up by the server.
+    TargetTimeTooLong = "target-time-too-long", Error;
+    /// A rate at which nothing or everything would be done.
+    RateOutOfRange = "rate-out-of-range", Error;
+    /// More than all of the time, or next to none.
+    DutyOutOfRange = "duty-out-of-range", Error;
+    /// No window at all, so no batch ever.
+    WindowEmpty = "window-empty", Error;
+    /// A text that is no window.
+    WindowInvalid = "window-invalid", Error;
+    /// A window in a zone that there is not.
+    WindowZone = "window-zone", Error;
+    /// A hold file that is not the same for everybody.
+    HoldFile = "hold-file", Error;
+    /// A limit that holds a run for ever, or never.
+    LimitOutOfRange = "limit-out-of-range", Error;
+    /// More replicas than there can be, or fewer than are named.
+    ReplicasOutOfRange = "replicas-out-of-range", Error;
+    /// A name that cannot be an environment variable's.
+    VariableName = "variable-name", Error;
+    /// An environment variable that is named twice.
+    VariableTwice = "variable-twice", Error;
+    /// A database's address in the job, perhaps with its password.
+    AddressInJob = "address-in-job", Error;
+    /// A name that cannot be a signal's.
+    SignalName = "signal-name", Error;
+    /// Two signals of one name.
+    SignalNameTwice = "signal-name-twice", Error;
 }
 
 impl Serialize for Code {

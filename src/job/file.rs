@@ -2,6 +2,7 @@
 
 use super::MAX_FILE_BYTES;
 use super::code::Code;
+use super::pace::{self, PaceWords};
 use super::problem::Problem;
 use super::section::{Assignment, Section, Word};
 use super::syntax;
@@ -15,6 +16,7 @@ pub(super) struct JobFile {
     pub(super) table: Option<Word<TableWords>>,
     pub(super) change: Option<Word<ChangeWords>>,
     pub(super) batch: Option<Word<BatchWords>>,
+    pub(super) pace: Option<Word<PaceWords>>,
 }
 
 /// The words of `[table]`.
@@ -50,6 +52,8 @@ pub(super) struct BatchWords {
     pub(super) rows: Option<Word<i64>>,
     pub(super) min_rows: Option<Word<i64>>,
     pub(super) max_rows: Option<Word<i64>>,
+    pub(super) target_time: Option<Word<String>>,
+    pub(super) max_wal: Option<Word<String>>,
     pub(super) workers: Option<Word<i64>>,
     pub(super) statement_timeout: Option<Word<String>>,
     pub(super) lock_timeout: Option<Word<String>>,
@@ -81,8 +85,8 @@ fn job(section: &mut Section<'_, '_>) -> JobFile {
         table: section.section("table", table),
         change: section.section("change", change),
         batch: section.section("batch", batch),
+        pace: section.section("pace", pace::words),
     };
-    section.planned("pace");
     section.planned("errors");
     file
 }
@@ -116,12 +120,12 @@ fn copy(section: &mut Section<'_, '_>) -> CopyWords {
 }
 
 fn batch(section: &mut Section<'_, '_>) -> BatchWords {
-    section.planned("target_time");
-    section.planned("max_wal");
     BatchWords {
         rows: section.integer("rows"),
         min_rows: section.integer("min_rows"),
         max_rows: section.integer("max_rows"),
+        target_time: section.text("target_time"),
+        max_wal: section.text("max_wal"),
         workers: section.integer("workers"),
         statement_timeout: section.text("statement_timeout"),
         lock_timeout: section.text("lock_timeout"),

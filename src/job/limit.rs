@@ -1,6 +1,7 @@
 //! Which numbers may a job have, and which does it get when it says none? Knows no file: the check and the published
 //! schema both read these.
 
+use super::amount::DurationRange;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -31,6 +32,13 @@ pub(super) const DEFAULT_MIN_ROWS: i64 = *USUAL_ROWS.start();
 /// What `max_rows` is when it is not written; never less than `rows`.
 pub(super) const DEFAULT_MAX_ROWS: i64 = *USUAL_ROWS.end();
 
+/// How long a batch should take: locks are held no longer than a user notices, and the cost of the transaction is small
+/// beside it.
+pub(super) const DEFAULT_TARGET_TIME: Duration = Duration::from_millis(500);
+
+/// One segment of PostgreSQL's write-ahead log: what a replica replays in a breath.
+pub(super) const DEFAULT_MAX_WAL: u64 = 16 * 1024 * 1024;
+
 /// Each worker holds a connection; more than this starves the application of them.
 pub(super) const MAX_WORKERS: i64 = 64;
 
@@ -43,14 +51,78 @@ pub(super) const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A batch loses every lock conflict, so it does not wait long for one.
 pub(super) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// PostgreSQL counts timeouts in milliseconds, and 0 of them means no timeout at all.
-pub(super) const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// A server can keep these. PostgreSQL counts timeouts in milliseconds, and 0 of them means no timeout at all.
+pub(super) const TIMEOUT: DurationRange = DurationRange {
+    range: Duration::from_millis(1)..=DAY,
+    too_short: "below 1ms a server takes it as no timeout at all",
+    too_long: "longer than a day, it limits nothing",
+    advice: "a healthy batch takes less than a second",
+};
 
-/// A statement that may take longer than a day is not limited in any useful sense.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Each batch is one commit: below, the disk is asked more often than it answers.
+pub(super) const TARGET_TIME: DurationRange = DurationRange {
+    range: Duration::from_millis(10)..=DAY,
+    too_short: "most of the time would go into transactions, not rows",
+    too_long: "longer than a day, it limits nothing",
+    advice: "half a second serves most tables",
+};
+
+/// Below a millisecond, a round trip is all that is measured.
+pub(super) const LATENCY: DurationRange = DurationRange {
+    range: Duration::from_millis(1)..=DAY,
+    too_short: "less than 1ms cannot be told from the way to the server",
+    too_long: "longer than a day, it limits nothing",
+    advice: "milliseconds or seconds are usual",
+};
+
+/// Transactions that are open for weeks are why somebody sets a limit at all.
+pub(super) const TRANSACTION_AGE: DurationRange = DurationRange {
+    range: Duration::from_millis(1)..=MONTH,
+    too_short: "less than 1ms cannot be told from the way to the server",
+    too_long: "longer than 30 days, it limits nothing",
+    advice: "minutes or hours are usual",
+};
+
+/// How long a hold lasts before it is put on record.
+pub(super) const MAX_HOLD: DurationRange = DurationRange {
+    range: Duration::from_secs(1)..=MONTH,
+    too_short: "every hold would be put on record",
+    too_long: "no hold would ever be put on record",
+    advice: "minutes or hours are usual",
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Long enough for a nightly backup to pass, short enough for somebody to look the same day.
+pub(super) const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(30 * 60);
+
+/// Less log than a few rows with their indexes write.
+pub(super) const MIN_SIZE: u64 = 64 * 1024;
+
+/// What fits the limiter, and far more than a server writes.
+pub(super) const RATE: RangeInclusive<i64> = 1..=u32::MAX as i64;
+
+/// Below one part in a hundred, a run is better paused.
+pub(super) const DUTY: RangeInclusive<f64> = 0.01..=1.0;
+
+/// A primary does not feed more of them directly.
+pub(super) const MAX_REPLICAS: i64 = 64;
+
+/// What every shell takes as the name of a variable.
+pub(super) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// The same as a job's: both are labels of metrics.
+pub(super) const SIGNAL_NAME_PATTERN: &str = JOB_NAME_PATTERN;
+
+/// The same as a job's.
+pub(super) const MAX_SIGNAL_NAME: usize = MAX_JOB_NAME;
 
 // Related numbers stay related, whoever moves one of them.
 const _: () = assert!(DEFAULT_MIN_ROWS <= DEFAULT_ROWS && DEFAULT_ROWS <= DEFAULT_MAX_ROWS);
 const _: () = assert!(DEFAULT_MAX_ROWS <= MAX_ROWS && MAX_ROWS <= u32::MAX as i64);
 const _: () = assert!(DEFAULT_WORKERS <= MAX_WORKERS);
 const _: () = assert!(DEFAULT_LOCK_TIMEOUT.as_millis() < DEFAULT_STATEMENT_TIMEOUT.as_millis());
+const _: () = assert!(DEFAULT_TARGET_TIME.as_millis() < DEFAULT_STATEMENT_TIMEOUT.as_millis());
+const _: () = assert!(MIN_SIZE <= DEFAULT_MAX_WAL);

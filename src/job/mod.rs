@@ -2,29 +2,36 @@
 //! Pure: knows no database and no clock.
 //!
 //! In reading order:
-//! 1. `file`: the words, each with its place. `syntax` makes TOML of the text, `section` takes the words out of it.
-//! 2. `validate`: the words become a [`Job`]. `table`, `change` and `batch` judge the sections, `judge` single words;
-//!    `name` and `statement` (over `sql`) read what a user wrote into a word; every number is in `limit`.
-//! 3. `problem`: what is wrong, shown with a caret; its kinds are in `code`.
+//! 1. `file`: the words, each with its place. `syntax` makes TOML of the text, `section` takes the words out of it,
+//!    `value` knows their types.
+//! 2. `validate`: the words become a [`Job`]. `table`, `change`, `batch` and `pace` judge the sections, `judge` single
+//!    words; `name`, `amount`, `statement` and `query` (over `sql`) read what a user wrote into a word; every number is
+//!    in `limit`.
+//! 3. `problem`: what is wrong, shown with a caret; its kinds are in `code`, and `secret` keeps passwords out of it.
 //! 4. `pinned`: what of a job must not change while it runs. `schema`: the same format for editors.
 
 mod file;
 mod section;
 mod syntax;
+mod value;
 
 mod batch;
 mod change;
 mod judge;
 mod limit;
+mod pace;
 mod table;
 mod validate;
 
+mod amount;
 mod name;
+mod query;
 mod sql;
 mod statement;
 
 mod code;
 mod problem;
+mod secret;
 
 mod pinned;
 mod schema;
@@ -33,8 +40,10 @@ use std::time::Duration;
 
 pub use code::{Code, Severity};
 pub use name::{Ident, NameError, TableName};
+pub use pace::{Pace, Signal, Source};
 pub use pinned::{Difference, Pinned};
 pub use problem::{Problem, ProblemRecord, render};
+pub use query::{Query, QueryError};
 pub use schema::json_schema;
 pub use statement::{Expression, ExpressionError};
 
@@ -42,7 +51,7 @@ pub use statement::{Expression, ExpressionError};
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// A checked job. Only [`parse`] makes one, so whoever holds it need not check again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Unique per database: `[a-z0-9-]`.
     pub name: String,
@@ -62,6 +71,8 @@ pub struct Job {
     pub change: Change,
     /// How large the transactions are.
     pub batch: Batch,
+    /// How fast the run may go, and when not at all.
+    pub pace: Pace,
     /// The file's text, kept with the run.
     pub text: String,
 }
@@ -112,10 +123,14 @@ pub enum OnConflict {
 pub struct Batch {
     /// Rows a batch starts with.
     pub rows: u32,
-    /// A batch is not made smaller than this.
-    pub min_rows: u32,
+    /// A batch is not made smaller than this. `None`: the usual least, or less where a table's rows are large.
+    pub min_rows: Option<u32>,
     /// A batch is not made larger than this.
     pub max_rows: u32,
+    /// Batches are sized to take this long.
+    pub target_time: Duration,
+    /// Batches are sized to write at most so many bytes of write-ahead log.
+    pub max_wal: u64,
     /// How many slices are walked at once.
     pub workers: u32,
     /// The server gives a statement up after this.
@@ -142,151 +157,4 @@ pub fn parse(text: &str) -> Result<(Job, Vec<Problem>), Vec<Problem>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const FULL: &str = r#"#:schema ./job.schema.json
-version = 1
-name = "fill-full-name"
-description = "users.full_name from first and last name"
-owner = "accounts-team"
-
-[table]
-name = "public.users"
-key = ["id"]
-where = "full_name is null"
-walk = "auto"
-
-[change.set]
-full_name = "first_name || ' ' || last_name"
-"Initials" = """
-left(first_name, 1)
-"""
-
-[batch]
-rows = 5_000
-min_rows = 1000
-max_rows = 10000
-workers = 2
-statement_timeout = "30s"
-lock_timeout = "1s"
-"#;
-
-    const SMALL: &str = "version = 1\nname = \"a\"\ntable = { name = \"t\" }\nchange = { delete = {} }\n";
-
-    fn codes(text: &str) -> Vec<&'static str> {
-        let problems = parse(text).map_or_else(|problems| problems, |(_, warnings)| warnings);
-        problems.iter().map(|problem| problem.code.as_str()).collect()
-    }
-
-    #[test]
-    fn a_full_job_is_read_as_written() {
-        let (job, warnings) = parse(FULL).unwrap();
-        assert_eq!(warnings, []);
-        assert_eq!(job.name, "fill-full-name");
-        assert_eq!(job.owner.as_deref(), Some("accounts-team"));
-        assert_eq!(job.table.to_string(), "public.users");
-        assert_eq!(job.key, Some(vec![Ident::new("id").unwrap()]));
-        assert_eq!(job.scope.unwrap().as_sql(), "full_name is null");
-        assert_eq!(job.text, FULL);
-        let Change::Set(columns) = job.change else { unreachable!() };
-        let columns: Vec<_> = columns.iter().map(|(column, sql)| (column.as_str(), sql.as_sql())).collect();
-        assert_eq!(columns, [("full_name", "first_name || ' ' || last_name"), ("Initials", "left(first_name, 1)")]);
-    }
-
-    #[test]
-    fn what_is_not_written_has_its_default() {
-        let (job, warnings) = parse(SMALL).unwrap();
-        assert_eq!(warnings, []);
-        assert_eq!((job.key, job.scope, job.walk), (None, None, Walk::Auto));
-        assert_eq!(job.change, Change::Delete { archive_into: None });
-        let seconds = Duration::from_secs;
-        let expected = Batch {
-            rows: 5000,
-            min_rows: 1000,
-            max_rows: 10_000,
-            workers: 1,
-            statement_timeout: seconds(30),
-            lock_timeout: seconds(1),
-        };
-        assert_eq!(job.batch, expected);
-    }
-
-    #[test]
-    fn the_bounds_of_a_batch_follow_its_start() {
-        for (rows, bounds) in [(500, (500, 10_000)), (20_000, (1000, 20_000))] {
-            let (job, _) = parse(&format!("{SMALL}batch = {{ rows = {rows} }}")).unwrap();
-            assert_eq!((job.batch.min_rows, job.batch.max_rows), bounds);
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_is_not_taken_for_a_missing_one() {
-        for (wrong, expected) in [
-            ("table = 5", vec!["wrong-type"]),
-            ("change = 5", vec!["wrong-type"]),
-            ("change.set = 5", vec!["wrong-type"]),
-            ("batch = { rows = \"many\", min_rows = 6000 }", vec!["wrong-type"]),
-            ("batch = { rows = 0, min_rows = 6000 }", vec!["size-not-positive"]),
-            ("batch = { statement_timeout = 30, lock_timeout = \"40s\" }", vec!["wrong-type"]),
-        ] {
-            let key = wrong.split([' ', '.']).next().unwrap();
-            let rest: Vec<&str> = SMALL.lines().filter(|line| !line.starts_with(key)).collect();
-            assert_eq!(codes(&format!("{}\n{wrong}\n", rest.join("\n"))), expected, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn rules_are_asked_although_others_were_broken() {
-        let text = FULL.replace("\"public.users\"", "\"public users\"").replace("full_name =", "id =");
-        assert_eq!(codes(&text), ["identifier", "key-column-set"]);
-    }
-
-    #[test]
-    fn a_syntax_error_is_told_without_its_consequences() {
-        for (from, to, syntax_errors) in [
-            ("5_000", "5 000", 1),
-            ("[batch]", "[batch", 1),
-            ("[batch]", "batch]", 1),
-            ("[batch]", "batch = {", 1),
-            ("[table]", "[table", 1),
-            ("\"accounts-team\"", "accounts-team", 1),
-            ("key = [\"id\"]", "key = [\"id\"", 1),
-            ("workers = 2", "workers = 2\nworkers = 3", 1),
-            ("rows = 5_000", "rows 20_000", 1),
-            ("owner", "name = 5\nowner = x\nowner", 3),
-        ] {
-            let text = FULL.replace(from, to).replace("\"1s\"", "\"1h\"").replace("name = \"fill", "name = \"Fill");
-            let mut expected = vec!["job-name"];
-            expected.extend(["toml-syntax"].repeat(syntax_errors));
-            assert_eq!(codes(&text), expected, "{to}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_a_panic(text in any::<String>()) {
-            let _ = parse(&text);
-        }
-
-        #[test]
-        fn no_toml_makes_a_panic(lines in proptest::collection::vec(
-            r#"(\[\[?(a|b|table|change|change\.set|batch|a\.b)\]?\]?|(name|key|a|"a b"|a\.b|set) ?= ?(1|"x"|\[|\{ ?|''|"""|a = 1)\}?\]?)"#,
-            0..12,
-        )) {
-            let text = lines.join("\n");
-            let problems = parse(&text).err().unwrap_or_default();
-            render("a.toml", &text, &problems, false);
-        }
-
-        #[test]
-        fn no_slip_in_a_job_makes_a_panic(place in 0..FULL.len(), cut in 0..12usize, put in "[\\[\\]{}\"'=.,\n a-z0-9$;(ö]{0,3}") {
-            let mut text = FULL.to_owned();
-            text.replace_range(place..(place + cut).min(FULL.len()), &put);
-            let problems = parse(&text).map_or_else(|problems| problems, |(_, warnings)| warnings);
-            prop_assert!(problems.is_sorted_by_key(|problem| problem.span.start));
-            render("a.toml", &text, &problems, false);
-        }
-    }
-}
+mod tests;

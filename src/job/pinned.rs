@@ -145,13 +145,16 @@ initials = "left(first_name, 1)"
     #[test]
     fn speed_words_and_order_are_free() {
         let slower = format!("{JOB}[batch]\nrows = 1000\nworkers = 3\nlock_timeout = \"100ms\"\n");
+        let paced = format!(
+            "{JOB}[batch]\ntarget_time = \"100ms\"\nmax_wal = \"1MiB\"\n[pace]\nduty = 0.1\n[pace.lock_waits]\nmax = \"1s\"\n"
+        );
         let by_key = JOB.replace("[change.set]", "walk = \"key\"\n[change.set]");
         let described = JOB.replace("[table]", "owner = \"somebody\"\ndescription = \"else\"\n[table]");
         let quoted = JOB.replace("public.users", r#"\"public\".\"users\""#);
         let mut lines: Vec<&str> = JOB.trim().lines().collect();
         let end = lines.len();
         lines.swap(end - 1, end - 2);
-        for same in [slower, by_key, described, quoted, lines.join("\n")] {
+        for same in [slower, paced, by_key, described, quoted, lines.join("\n")] {
             assert_eq!(pinned(&same), pinned(JOB), "{same}");
         }
     }

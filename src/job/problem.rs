@@ -1,6 +1,7 @@
 //! What is wrong, where, and what helps? Knows how a problem is shown, not how one is found.
 
 use super::code::{Code, Severity};
+use super::secret;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 use std::ops::Range;
@@ -86,10 +87,12 @@ pub struct ProblemRecord<'a> {
     pub help: Option<&'a str>,
 }
 
-/// The problems for people: each points at its place in `text`, which was read from `path`.
+/// The problems for people: each points at its place in `text`, which was read from `path`. What may be a password there
+/// is not shown.
 pub fn render(path: &str, text: &str, problems: &[Problem], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let shown: Vec<String> = problems.iter().map(|problem| render_one(&renderer, path, text, problem)).collect();
+    let text = secret::blanked(text, problems);
+    let shown: Vec<String> = problems.iter().map(|problem| render_one(&renderer, path, &text, problem)).collect();
     shown.join("\n")
 }
 

@@ -1,8 +1,9 @@
 //! What does one section of the file say? Takes out the words that are asked for and reports the rest as unknown.
-//! Knows TOML's types, not what any key means.
+//! Knows sections and arrays of them, not what any key means.
 
 use super::code::Code;
 use super::problem::{Judged, Problem, Reported, quoted};
+use super::value::{Expected, as_integer, as_number, as_text, type_name};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -61,6 +62,12 @@ impl<'t, 'p> Section<'t, 'p> {
         Some(self.word(&self.name(key), value, Expected::Integer, as_integer))
     }
 
+    /// An integer, or a number with a fraction.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<Word<f64>> {
+        let value = self.take(key)?;
+        Some(self.word(&self.name(key), value, Expected::Number, as_number))
+    }
+
     /// An array of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Word<Vec<Word<String>>>> {
         let value = self.take(key)?;
@@ -104,12 +111,45 @@ impl<'t, 'p> Section<'t, 'p> {
         Some(Word { value, span: table.span })
     }
 
+    /// Sections of the same name within this one, each with a header in double brackets.
+    pub(super) fn sections<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Section<'t, '_>) -> T,
+    ) -> Option<Word<Vec<Word<T>>>> {
+        let value = self.take(key)?;
+        let path = self.name(key);
+        let array = self.word(&path, value, Expected::Sections, DeValue::as_array);
+        let words = |array: &'t [Spanned<DeValue<'t>>], section: &mut Self| {
+            let mut word = |item: &'t Spanned<DeValue<'t>>| {
+                let table = section.word(&path, item, Expected::Sections, DeValue::as_table);
+                let span = table.span.clone();
+                let value =
+                    table.value.map(|table| Section::new(path.clone(), span, table, section.problems).read(&read));
+                Word { value, span: table.span }
+            };
+            array.iter().map(&mut word).collect()
+        };
+        Some(Word { span: array.span, value: array.value.map(|array| words(array, self)) })
+    }
+
     /// Says so when a key is not there at all. `example` is what to write.
     pub(super) fn require(&mut self, key: &'static str, example: &str) {
         if !self.table.contains_key(key) {
             let message = format!("{} is missing", quoted(&self.name(key)));
             let problem = Problem::new(Code::MissingKey, self.span.clone(), message).label("belongs here");
             self.problems.push(problem.help(format!("add `{example}`")));
+        }
+    }
+
+    /// Says so when neither of two keys is there.
+    pub(super) fn require_either(&mut self, keys: [&'static str; 2], examples: [&str; 2]) {
+        if !keys.iter().any(|key| self.table.contains_key(*key)) {
+            let [one, other] = keys.map(|key| quoted(&self.name(key)));
+            let message = format!("{one} and {other} are missing, and one of them is needed");
+            let problem = Problem::new(Code::MissingKey, self.span.clone(), message).label("belongs here");
+            let [one, other] = examples;
+            self.problems.push(problem.help(format!("add `{one}`, `{other}` or both")));
         }
     }
 
@@ -185,58 +225,6 @@ pub(super) fn nearest_or_all(word: &str, known: &[&str]) -> String {
     match known.iter().min_by_key(distance).filter(|nearest| distance(nearest) <= slips) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("use one of `{}`", known.join("`, `")),
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Expected {
-    Text,
-    Integer,
-    Texts,
-    Section,
-}
-
-impl Expected {
-    fn noun(self) -> &'static str {
-        match self {
-            Self::Text => "a string",
-            Self::Integer => "an integer",
-            Self::Texts => "an array of strings",
-            Self::Section => "a section",
-        }
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Self::Text => "write it in quotes",
-            Self::Integer => "write a whole number, without quotes",
-            Self::Texts => r#"write strings in brackets, such as ["id"]"#,
-            Self::Section => "give it a header of its own in brackets, and its keys on the lines below",
-        }
-    }
-}
-
-fn as_text(value: &DeValue<'_>) -> Option<String> {
-    value.as_str().map(str::to_owned)
-}
-
-fn as_integer(value: &DeValue<'_>) -> Option<i64> {
-    let integer = value.as_integer()?;
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-fn type_name(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(integer) if i64::from_str_radix(integer.as_str(), integer.radix()).is_err() => {
-            "too large a number"
-        }
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a section",
     }
 }
 

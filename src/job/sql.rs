@@ -45,6 +45,17 @@ pub(super) fn read(text: &str) -> Sql {
     Sql { words, stop: failure.map(|failure| (stop(&failure, &text[unread.clone()]), unread)) }
 }
 
+/// Whether the text has a placeholder of a database that writes them `?`, `:name` or `@name`.
+pub(super) fn has_sign_placeholder(text: &str) -> bool {
+    let words = read(text).words;
+    let next = words.iter().skip(1).map(Some).chain([None]);
+    words.iter().zip(next).any(|(word, next)| match word.token {
+        Token::Question => true,
+        Token::Colon | Token::AtSign => next.is_some_and(|next| matches!(next.token, Token::Word(_))),
+        _ => false,
+    })
+}
+
 fn stop(failure: &TokenizerError, unread: &str) -> Stop {
     let message = &failure.message;
     let at_the_end = message.contains("Unterminated") || message.contains("EOF");
@@ -97,5 +108,21 @@ mod tests {
         let text = "größe\r\n || 'ö\nü' /* é */ -- end\n\"ä\"";
         let words: Vec<&str> = read(text).words.iter().map(|word| &text[word.range.clone()]).collect();
         assert_eq!(words, ["größe", "||", "'ö\nü'", "\"ä\""]);
+    }
+
+    #[test]
+    fn placeholders_of_other_databases_are_seen_outside_of_quotes() {
+        let table = [
+            ("price * ?", true),
+            ("price * ?1", true),
+            ("price * :rate", true),
+            ("price * @rate", true),
+            ("price::int", false),
+            ("'what? :a @b'", false),
+            ("tags[1:2]", false),
+        ];
+        for (sql, has) in table {
+            assert_eq!(has_sign_placeholder(sql), has, "{sql}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::problem::Problem;
+use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
@@ -12,8 +13,8 @@ const MAX_TOLD: usize = 20;
 pub(super) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Spanned<DeTable<'t>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut syntax: Vec<Problem> = errors.iter().map(|error| problem(error, text)).collect();
-    if errors.iter().any(|error| error.message().starts_with("unclosed")) {
-        syntax = only_the_opening(syntax, document.get_ref(), text);
+    if let Some(bracket) = errors.iter().find_map(|error| never_closed(error.message())) {
+        syntax = only_the_opening(syntax, bracket, document.get_ref(), text);
     }
     syntax.sort_by_key(|problem| problem.span.start);
     // What the parser says next of the same line is what it guessed from the first.
@@ -35,9 +36,10 @@ pub(super) fn forget_consequences(problems: &mut Vec<Problem>) {
         problem.code == Code::TomlSyntax
             || match problem.code {
                 Code::MissingKey | Code::ChangeMissing | Code::ChangeEmpty => false,
-                Code::BatchBelowMinimum | Code::BatchAboveMaximum | Code::LockTimeoutTooLong => {
-                    stands_before && also_before
-                }
+                Code::BatchBelowMinimum
+                | Code::BatchAboveMaximum
+                | Code::LockTimeoutTooLong
+                | Code::TargetTimeTooLong => stands_before && also_before,
                 _ => stands_before && (also_before || problem.also.is_none()),
             }
     });
@@ -52,30 +54,53 @@ fn problem(error: &Error, text: &str) -> Problem {
     Problem::new(Code::TomlSyntax, span, format!("the file is no TOML: {}", error.message())).label(label).help(help)
 }
 
+/// The bracket that is never closed, if the message is of one. A header, "unclosed table", ends with its line whatever
+/// it lacks.
+fn never_closed(message: &str) -> Option<char> {
+    match message {
+        message if message.starts_with("unclosed array,") => Some('['),
+        message if message.starts_with("unclosed inline table,") => Some('{'),
+        _ => None,
+    }
+}
+
 /// A bracket that is never closed swallows the rest of the file, and the parser is astonished at every word of it. The
 /// one thing to tell is where it was opened.
-fn only_the_opening(mut syntax: Vec<Problem>, document: &DeTable<'_>, text: &str) -> Vec<Problem> {
-    let Some(opening) = last_bracket(document, text) else { return syntax };
+fn only_the_opening(mut syntax: Vec<Problem>, bracket: char, document: &DeTable<'_>, text: &str) -> Vec<Problem> {
+    let closing = if bracket == '[' { ']' } else { '}' };
+    let mut open = bracketed(document, text);
+    open.retain(|place| text[place.clone()].starts_with(bracket));
+    // What the parser took for the end of it may be the end of another; what has no such end at all is it for sure.
+    let sure = open.iter().filter(|place| !text[(*place).clone()].ends_with(closing)).map(|place| place.start).max();
+    let Some(opening) = sure.or_else(|| open.iter().map(|place| place.start).max()) else { return syntax };
     syntax.retain(|problem| problem.span.start < opening);
-    let bracket = &text[opening..=opening];
     let message = format!("the file is no TOML: `{bracket}` is never closed");
     let problem = Problem::new(Code::TomlSyntax, opening..opening + 1, message).label("opened here");
     syntax.push(problem.help("close it on the same line, or after the last value that belongs to it"));
     syntax
 }
 
-/// Where the last array or inline table begins that is in no other.
-fn last_bracket(table: &DeTable<'_>, text: &str) -> Option<usize> {
-    let bracket = |value: &Spanned<DeValue<'_>>| {
-        let start = value.span().start;
+/// The arrays and inline tables that are in no other.
+fn bracketed(table: &DeTable<'_>, text: &str) -> Vec<Range<usize>> {
+    let within = |value: &Spanned<DeValue<'_>>| {
+        let place = value.span();
         match value.get_ref() {
-            DeValue::Array(_) => Some(start),
-            DeValue::Table(_) if text[start..].starts_with('{') => Some(start),
-            DeValue::Table(section) => last_bracket(section, text),
-            _ => None,
+            // Sections in double brackets, whose headers are whole.
+            DeValue::Array(items) if is_section(items.first(), text) => {
+                let sections = items.iter().filter_map(|item| item.get_ref().as_table());
+                sections.flat_map(|section| bracketed(section, text)).collect()
+            }
+            DeValue::Table(section) if !text[place.clone()].starts_with('{') => bracketed(section, text),
+            DeValue::Array(_) | DeValue::Table(_) => vec![place],
+            _ => Vec::new(),
         }
     };
-    table.values().filter_map(bracket).max()
+    table.values().flat_map(within).collect()
+}
+
+/// Whether this item of an array was written below a header of its own.
+fn is_section(item: Option<&Spanned<DeValue<'_>>>, text: &str) -> bool {
+    item.is_some_and(|item| item.get_ref().is_table() && text[item.span().start..].starts_with("[["))
 }
 
 #[cfg(test)]
@@ -92,6 +117,11 @@ mod tests {
             ("a = 1\nb = [1\nc = 2\nd = \"x\"\n[e]\nf = 3\n", &["["]),
             ("a = [1]\nb.c = { d = 1\ne = 2\n\n", &["{"]),
             ("a = x\nb = [[1, 2]\nc = x", &["x", "["]),
+            ("[[a]]\nb = 1\n[[a]]\nb = [1\nc = 2\n", &["["]),
+            ("[[a.b]]\nc = 1\n[d\ne = 1\n", &[""]),
+            ("a = {\nb = 1\n[c]\nd = [1]\n[[e]]\nf = { g = 1 }", &["{"]),
+            ("a = [1]\n[[b]\nc = [1]\n", &[""]),
+            ("a = [1]\n[b\nc = [1]\n", &[""]),
         ];
         for (text, expected) in cases {
             let mut problems = Vec::new();

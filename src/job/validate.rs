@@ -7,6 +7,7 @@ use super::code::Code;
 use super::file::JobFile;
 use super::judge::Judge;
 use super::limit;
+use super::pace;
 use super::problem::{Judged, Problem, Reported, quoted};
 use super::section::Word;
 use super::table;
@@ -19,6 +20,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
     let table = required(file.table).and_then(|word| word.value).map(|words| table::table(&words, judge));
     let change = change::change(file.change, table.as_ref().ok(), judge);
     let batch = batch::batch(file.batch, judge);
+    let pace = pace::pace(file.pace, judge);
     // Everything has been asked; from here on the first report ends it.
     let job = || {
         version?;
@@ -33,6 +35,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
             walk: table.walk?,
             change: change?,
             batch: batch?,
+            pace: pace?,
             text: text.to_owned(),
         })
     };

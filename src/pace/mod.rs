@@ -1,7 +1,32 @@
-//! How fast may a run go, and whether at all? Knows no tables and no SQL.
+//! How fast may a run go, and whether at all? Knows no tables, no SQL and no job file.
+//!
+//! Reading order: [`signal`] (what is measured, and by whom) → [`law`] (what follows from it) → [`gate`] (where workers
+//! wait), with [`window`], [`rate`], [`sizing`] and [`lag_history`] beside them; [`time_ledger`] tells where the time went.
 
 mod gate;
+mod hold_file;
+mod lag_history;
+mod law;
+mod rate;
+mod report;
+mod sampler;
+mod signal;
 mod sizing;
+mod speed_log;
+mod time_ledger;
+mod window;
 
-pub use gate::{Flow, Gate, InHand};
-pub use sizing::Sizing;
+pub mod signal_name;
+
+pub use gate::{Gate, InHand};
+pub use hold_file::HoldFile;
+pub use lag_history::{Behind, LagHistory};
+pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
+pub use rate::Rate;
+pub use report::{PaceReport, SpeedChange};
+pub use sampler::sample;
+pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
+pub use sizing::{Cost, Sizes, Sizing};
+pub use speed_log::{SpeedLog, words as speed_words};
+pub use time_ledger::{Stopwatch, TimeLedger};
+pub use window::{Opening, Window, WindowError, opening};

@@ -16,8 +16,25 @@ pub struct Facts {
     pub missing_grants: Vec<String>,
     /// Tables with a name close to the job's, when there is none of that name.
     pub similar_tables: Vec<String>,
+    /// Signals of the job that this database cannot give, or not to this role.
+    pub unavailable_signals: Vec<UnavailableSignal>,
+    /// What somebody should know of the job's signals before the start.
+    pub signal_notes: Vec<String>,
     /// How many batches may run at once: 1 where the database has a single writer.
     pub max_workers: Option<u32>,
+}
+
+/// A signal that a run would never see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnavailableSignal {
+    /// Its name.
+    pub signal: String,
+    /// Why.
+    pub why: String,
+    /// What to do about it.
+    pub help: String,
+    /// Its query would write.
+    pub writes: bool,
 }
 
 /// One table.
@@ -37,6 +54,8 @@ pub struct TableFacts {
     pub estimated_rows: u64,
     /// Bytes on disk, its indexes included.
     pub bytes: u64,
+    /// Bytes that a row takes on average, values that are stored apart included; 0 where that is not known.
+    pub row_bytes: u64,
     /// Names of its indexes.
     pub indexes: Vec<String>,
     /// Names of its row triggers that fire on the change.

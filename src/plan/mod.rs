@@ -13,9 +13,12 @@ mod work;
 
 use crate::job::Job;
 use crate::key::{Key, KeyRange};
+use crate::pace::Sizes;
 
 pub use estimate::{Estimate, Span};
-pub use facts::{ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind};
+pub use facts::{
+    ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind, UnavailableSignal,
+};
 pub use forecast::Forecast;
 pub use refusal::Refusal;
 pub use resolve::{Resolved, resolve};
@@ -31,6 +34,8 @@ pub struct Plan {
     pub work: Work,
     /// How many batches run at once.
     pub workers: u32,
+    /// Within what batches are sized.
+    pub sizes: Sizes,
     /// The table as it is.
     pub table: TableFacts,
     /// Bounds, cuts, statements and query plans.
@@ -46,11 +51,11 @@ pub struct Plan {
 impl Plan {
     /// The plan of a resolved job on a surveyed table.
     pub fn new(job: Job, resolved: Resolved, table: TableFacts, survey: Survey) -> Self {
-        let Resolved { work, workers, mut notes } = resolved;
+        let Resolved { work, workers, sizes, mut notes } = resolved;
         let slices = tile(&survey.cuts, survey.last.as_ref());
         let refusals = refusal::of_survey(&table, &survey);
         notes.extend(refusal::notes_of_survey(&survey));
-        Self { job, work, workers, table, survey, slices, refusals, notes }
+        Self { job, work, workers, sizes, table, survey, slices, refusals, notes }
     }
 
     /// The last key of the walk, frozen.
@@ -60,6 +65,6 @@ impl Plan {
 
     /// How much there is to do, from statistics.
     pub fn estimate(&self) -> Estimate {
-        Estimate::from_statistics(self.table.estimated_rows, self.survey.estimated_scope, self.job.batch.rows)
+        Estimate::from_statistics(self.table.estimated_rows, self.survey.estimated_scope, self.sizes.start)
     }
 }

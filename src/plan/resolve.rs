@@ -1,10 +1,11 @@
 //! What does the job mean on this table? Key, conflict key and archive columns come from the catalog; what cannot be
 //! answered, or must not be done, is refused, every reason at once.
 
-use super::facts::{ColumnFacts, Facts, TableFacts, TableKind};
+use super::facts::{ColumnFacts, Facts, TableFacts, TableKind, UnavailableSignal};
 use super::refusal::Refusal;
 use super::work::{Action, Archive, Conflict, KeyColumn, Work};
 use crate::job::{Change, Expression, Ident, Job, OnConflict, TableName};
+use crate::pace::Sizes;
 
 /// What a job means on its table.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Resolved {
     pub work: Work,
     /// How many batches run at once.
     pub workers: u32,
+    /// Within what batches are sized.
+    pub sizes: Sizes,
     /// What somebody should know before the start.
     pub notes: Vec<String>,
 }
@@ -33,12 +36,15 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
     refusals.extend(facts.missing_grants.iter().map(|grant| {
         Refusal::new("privilege-missing", "this role lacks a privilege that the job needs", format!("run `{grant}`"))
     }));
+    refusals.extend(facts.unavailable_signals.iter().map(unavailable));
     let workers = job.batch.workers.min(facts.max_workers.unwrap_or(u32::MAX));
-    let notes = notes(job, table, workers);
+    let mut notes = notes(job, table, workers);
+    notes.extend(facts.signal_notes.iter().cloned());
     match action {
         Some(action) if refusals.is_empty() => {
+            let sizes = job.batch.sizes(table.row_bytes);
             let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action };
-            Ok(Resolved { work, workers, notes })
+            Ok(Resolved { work, workers, sizes, notes })
         }
         _ => Err(refusals),
     }
@@ -165,6 +171,12 @@ fn hazards(job: &Job, table: &TableFacts, refusals: &mut Vec<Refusal>) {
             "run as the table's owner, or as a role with BYPASSRLS",
         ));
     }
+}
+
+/// A run would be held for ever by a signal that is never seen.
+fn unavailable(signal: &UnavailableSignal) -> Refusal {
+    let code = if signal.writes { "probe-writes" } else { "signal-unavailable" };
+    Refusal::new(code, format!("{} cannot be watched: {}", signal.signal, signal.why), signal.help.as_str())
 }
 
 fn notes(job: &Job, table: &TableFacts, workers: u32) -> Vec<String> {

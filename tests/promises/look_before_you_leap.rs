@@ -3,7 +3,7 @@
 
 mod refusals;
 
-use crate::support::{Counted, Finished, Target, add_one, batches_of, promises, until};
+use crate::support::{Counted, Role, Target, add_one, batches_of, promises, until};
 use refusals::{IMPOSSIBLE, Impossible};
 
 promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
@@ -96,9 +96,7 @@ async fn a_missing_privilege_is_refused_with_its_grant(target: Target) {
 async fn the_grants_that_are_printed_are_enough(target: Target) {
     let items = Counted::new(&target, 1_000, 100).await;
     let role = Role::new(&target).await;
-    let preparation = target.tidegate(&["init", "--print"]).await.exits(0).stdout;
-    target.execute(&preparation.replace("ROLE", &role.name)).await;
-    target.execute(&format!("grant select, update (applied) on items to {}", role.name)).await;
+    role.may_run_on_items(&target).await;
 
     role.tidegate(&target, &["plan", &items.job.path]).await.exits(0);
     role.tidegate(&target, &["run", &items.job.path]).await.exits(0);
@@ -108,29 +106,6 @@ async fn the_grants_that_are_printed_are_enough(target: Target) {
     }
     items.was_applied_exactly_once(&target).await;
     role.forget(&target).await;
-}
-
-/// Somebody who owns nothing.
-struct Role {
-    name: String,
-    url: String,
-}
-
-impl Role {
-    async fn new(target: &Target) -> Self {
-        let name = format!("role_{}", uuid::Uuid::new_v4().simple());
-        target.execute(&format!("create role {name} login")).await;
-        Self { url: target.url.replace("postgres@", &format!("{name}@")), name }
-    }
-
-    async fn tidegate(&self, target: &Target, arguments: &[&str]) -> Finished {
-        target.tidegate(&[arguments, &["--database", &self.url]].concat()).await
-    }
-
-    /// Roles belong to the server, not to the test's database.
-    async fn forget(self, target: &Target) {
-        target.execute(&format!("drop owned by {0}; drop role {0}", self.name)).await;
-    }
 }
 
 /// Every relation of the database, ours excepted.

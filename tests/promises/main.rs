@@ -17,10 +17,12 @@ mod look_before_you_leap;
 mod no_secret_is_shown;
 mod operator_in_charge;
 mod same_job_file;
+mod the_application_comes_first;
 
 mod changes;
 mod every_key_once;
 mod keys;
 mod round_trips;
+mod state_tables;
 
 mod job_on_real_input;

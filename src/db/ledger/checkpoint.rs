@@ -4,7 +4,7 @@
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Session, Value};
-use crate::db::{Applied, OpenBatch, SliceLease};
+use crate::db::{Applied, Checkpointed, OpenBatch, SliceLease};
 
 /// Moves the cursor to the end of the batch, if the slice is still where the batch found it and still ours.
 pub(crate) async fn checkpoint<S: Session>(
@@ -13,15 +13,16 @@ pub(crate) async fn checkpoint<S: Session>(
     lease: &SliceLease,
     batch: &OpenBatch,
     applied: Applied,
-) -> Result<bool, Failure> {
+) -> Result<Option<Checkpointed>, Failure> {
     // The last range of a slice was not counted by its look-up: at least the changed rows were read.
     let scanned = batch.rows.map_or(applied.rows, u64::from);
     let sql = format!(
         "update {} set cursor_key = $1, seq = seq + 1, rows_changed = rows_changed + $2, \
          rows_scanned = rows_scanned + $3, rows_still_in_scope = rows_still_in_scope + $4, \
          done = (through_key = $1) \
-         where run_id = $5 and pass = $6 and slice = $7 and seq = $8 and token = $9 and holder = $10 returning seq",
-        dialect.state_table("slice")
+         where run_id = $5 and pass = $6 and slice = $7 and seq = $8 and token = $9 and holder = $10 returning seq, {}",
+        dialect.state_table("slice"),
+        dialect.wal_position()
     );
     let values: [Value; 10] = [
         batch.range.through.to_stored().as_str().into(),
@@ -35,7 +36,11 @@ pub(crate) async fn checkpoint<S: Session>(
         lease.token.into(),
         lease.holder.as_str().into(),
     ];
-    Ok(session.fetch(&sql, &values).await?.len() == 1)
+    let rows = session.fetch(&sql, &values).await?;
+    let [row] = rows.as_slice() else { return Ok(None) };
+    let positions = batch.wal_position.zip(row.int_or_null(1));
+    let wal_bytes = positions.map(|(before, after)| after.saturating_sub(before).max(0).unsigned_abs());
+    Ok(Some(Checkpointed { wal_bytes }))
 }
 
 /// The slice's number of committed batches, read under its lock. `None`: it is not ours any more.

@@ -28,6 +28,17 @@ pub struct RecordedEvent {
     pub detail: Option<String>,
 }
 
+/// Something that happened to a run beside its moves.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// What, in a word: `held-too-long`.
+    pub kind: &'static str,
+    /// Whose run it was: `user@host`.
+    pub actor: String,
+    /// More, for people.
+    pub detail: String,
+}
+
 /// An event to be.
 pub(super) struct NewEvent<'a> {
     pub(super) run: i64,
@@ -65,6 +76,24 @@ impl Ledger {
         let rows = self.session.fetch(&sql, &[job.into(), limit.into()]).await;
         let rows = self.end(rows, "read the events").await?;
         rows.iter().rev().map(read_event).collect()
+    }
+
+    /// Puts something on record that happened to a run that this holder has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note(&mut self, run: i64, holder: &str, event: &Happening) -> Result<(), Failure> {
+        self.begin().await?;
+        let noted = self.note_in_transaction(run, holder, event).await;
+        self.end(noted, "record what happened").await
+    }
+
+    async fn note_in_transaction(&mut self, run: i64, holder: &str, event: &Happening) -> Result<(), Failure> {
+        if self.read_beat(run, holder).await?.is_none() {
+            return Ok(());
+        }
+        let Happening { kind, actor, detail } = event;
+        self.insert_event(&NewEvent { detail: Some(detail), ..NewEvent::new(run, kind, actor) }).await
     }
 
     /// Adds an event; the caller's transaction.

@@ -5,42 +5,38 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 
 /// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// PostgreSQL's code for a role that may not do this.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-
-/// Why there is nothing to read yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotInstalled {
-    /// There are no state tables.
-    Missing,
-    /// A newer tidegate made them; the number it left.
-    Newer(i64),
-}
 
 impl Ledger {
     /// The statements that bring the state tables from `version` to today's.
     pub fn migrations(dialect: Dialect, version: i64) -> Vec<&'static str> {
         let all: &[&'static str] = match dialect {
-            Dialect::Postgres => &[include_str!("../postgres/schema/001_initial.sql")],
-            Dialect::Sqlite => &[include_str!("../sqlite/schema/001_initial.sql")],
+            Dialect::Postgres => {
+                &[include_str!("../postgres/schema/001_initial.sql"), include_str!("../postgres/schema/002_pace.sql")]
+            }
+            Dialect::Sqlite => {
+                &[include_str!("../sqlite/schema/001_initial.sql"), include_str!("../sqlite/schema/002_pace.sql")]
+            }
         };
         all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()
     }
 
-    /// Reads whether the state tables can be used. Writes nothing.
+    /// Whether there are state tables to read. Writes nothing.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn check_installed(&mut self) -> Result<Result<(), NotInstalled>, Failure> {
-        self.begin_reading().await?;
-        let version = self.version().await;
-        Ok(match self.end(version, "read the version of the state tables").await? {
-            None => Err(NotInstalled::Missing),
-            Some(version) if version > SCHEMA_VERSION => Err(NotInstalled::Newer(version)),
-            Some(_) => Ok(()),
-        })
+    /// When the database does not answer, or another tidegate made them.
+    pub async fn is_installed(&mut self) -> Result<bool, Failure> {
+        match self.installed_version().await? {
+            None => Ok(false),
+            Some(version) if version < SCHEMA_VERSION => Err(Failure::fatal(format!(
+                "the state tables are of version {version}, this tidegate reads {SCHEMA_VERSION}: \
+                 `tidegate init` brings them up to date, and so does the next `tidegate run`"
+            ))),
+            Some(_) => Ok(true),
+        }
     }
 
     /// Makes the state tables, or brings them to today's version. Nothing happens where they are.
@@ -48,10 +44,8 @@ impl Ledger {
     /// # Errors
     /// When a newer tidegate made them, or the role may not create them.
     pub async fn install(&mut self) -> Result<(), Failure> {
-        match self.check_installed().await? {
-            Err(NotInstalled::Newer(version)) => return Err(newer(version)),
-            Err(NotInstalled::Missing) => {}
-            Ok(()) => return Ok(()),
+        if self.installed_version().await? == Some(SCHEMA_VERSION) {
+            return Ok(());
         }
         self.begin().await?;
         let installed = self.migrate().await;
@@ -61,6 +55,15 @@ impl Ledger {
             }
             failure
         })
+    }
+
+    async fn installed_version(&mut self) -> Result<Option<i64>, Failure> {
+        self.begin_reading().await?;
+        let version = self.version().await;
+        match self.end(version, "read the version of the state tables").await? {
+            Some(version) if version > SCHEMA_VERSION => Err(newer(version)),
+            version => Ok(version),
+        }
     }
 
     async fn migrate(&mut self) -> Result<(), Failure> {
@@ -90,7 +93,7 @@ impl Ledger {
 }
 
 /// What to say of state tables that a newer tidegate made.
-pub(crate) fn newer(version: i64) -> Failure {
+fn newer(version: i64) -> Failure {
     Failure::fatal(format!(
         "the state tables are of version {version}, this tidegate knows {SCHEMA_VERSION}: use the newer tidegate"
     ))

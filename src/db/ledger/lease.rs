@@ -3,6 +3,7 @@
 use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
+use super::report::Report;
 use super::runs::read_held;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
@@ -36,7 +37,7 @@ pub enum Taken {
     /// This runner has it; the state it is in now.
     Yes(RunState),
     /// Another runner has it.
-    HeldBy(Held),
+    HeldBy(Box<Held>),
     /// Its state does not let a runner begin: paused, or over.
     NotNow(RunState),
 }
@@ -69,7 +70,7 @@ impl Ledger {
     async fn take_in_transaction(&mut self, run: i64, runner: &Runner, lease: Duration) -> Result<Taken, Failure> {
         let (state, held) = self.lock_run(run).await?;
         if let Some(held) = held.filter(|held| held.runner.holder != runner.holder && held.is_alive()) {
-            return Ok(Taken::HeldBy(held));
+            return Ok(Taken::HeldBy(Box::new(held)));
         }
         // A pause or cancel that the last runner did not live to see is reached now: nothing is in hand.
         let next = match state {
@@ -132,10 +133,10 @@ impl Ledger {
         run: i64,
         holder: &str,
         lease: Duration,
-        eta: Option<(f64, f64)>,
+        report: &Report,
     ) -> Result<Option<Beat>, Failure> {
         self.begin().await?;
-        let beat = self.beat_in_transaction(run, holder, lease, eta).await;
+        let beat = self.beat_in_transaction(run, holder, lease, report).await;
         self.end(beat, "keep the lease").await
     }
 
@@ -144,19 +145,21 @@ impl Ledger {
         run: i64,
         holder: &str,
         lease: Duration,
-        eta: Option<(f64, f64)>,
+        report: &Report,
     ) -> Result<Option<Beat>, Failure> {
         let d = self.dialect;
         let keep = format!(
             "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5 \
              where holder = $1 and run_id = $3",
             d.state_table("heartbeat"),
-            d.now_plus_ms("$2")
+            d.now_plus_ms("$2"),
         );
-        let (low, high) = eta.unzip();
+        let (low, high) = report.eta.unzip();
         let [low, high] = [low, high].map(|seconds| seconds.map_or(Value::NoReal, Value::Real));
         let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low, high];
-        self.session.execute(&keep, &values).await?;
+        if self.session.execute(&keep, &values).await? == 1 {
+            self.write_report(run, report).await?;
+        }
         self.read_beat(run, holder).await
     }
 
@@ -170,7 +173,7 @@ impl Ledger {
         self.end(beat, "read what was asked of the run").await
     }
 
-    async fn read_beat(&mut self, run: i64, holder: &str) -> Result<Option<Beat>, Failure> {
+    pub(super) async fn read_beat(&mut self, run: i64, holder: &str) -> Result<Option<Beat>, Failure> {
         let read = format!(
             "select state, actor, reason from {} where id = $1 and holder = $2",
             self.dialect.state_table("run")

@@ -2,13 +2,15 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened).
+//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `report` (pace
+//! and time, as the runner tells).
 
 mod checkpoint;
 mod events;
 mod install;
 mod lease;
 mod moves;
+mod report;
 mod runs;
 mod slices;
 
@@ -18,10 +20,11 @@ use super::session::{Session, Value};
 use std::time::Duration;
 
 pub(crate) use checkpoint::{checkpoint, locked_seq};
-pub use events::RecordedEvent;
-pub use install::{NotInstalled, SCHEMA_VERSION};
+pub use events::{Happening, RecordedEvent};
+pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
 pub use moves::{Move, Moved};
+pub use report::{Report, TimeSpent};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
 pub(crate) use slices::read_key;

@@ -7,6 +7,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
+use crate::pace::PaceReport;
 use crate::run::RunState;
 use crate::runner::Runner;
 
@@ -41,6 +42,8 @@ pub struct RunRecord {
     pub failure: Option<String>,
     /// Batches tried again.
     pub retries: i64,
+    /// For how many seconds runners have held it.
+    pub held_seconds: f64,
     /// When it was created, seconds since 1970.
     pub created_at: f64,
     /// When it made its last move, seconds since 1970.
@@ -51,6 +54,10 @@ pub struct RunRecord {
     pub read_at: f64,
     /// Its runner, if one holds it.
     pub held: Option<super::Held>,
+    /// Its pace, as its last runner told.
+    pub pace: Option<PaceReport>,
+    /// Seconds since it told.
+    pub reported_ago: f64,
 }
 
 /// A run to be.
@@ -166,17 +173,19 @@ fn select_runs(d: Dialect) -> String {
     format!(
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
-         h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds \
-         from {run} as r left join {heartbeat} as h on h.holder = r.holder",
+         r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
+         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported} \
+         from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
         ended = d.seconds("r.ended_at"),
         now = d.seconds(d.now()),
         since = d.seconds("h.since"),
         expires = d.seconds("h.expires_at"),
+        reported = d.seconds("p.reported_at"),
         run = d.state_table("run"),
         heartbeat = d.state_table("heartbeat"),
+        pace = d.state_table("pace"),
     )
 }
 
@@ -202,7 +211,11 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
         moved_at: row.real_or_null(15).unwrap_or_default(),
         ended_at: row.real_or_null(16),
         read_at,
-        held: read_held(row, 18, read_at)?,
+        held_seconds: row.real_or_null(18).unwrap_or_default(),
+        held: read_held(row, 19, read_at)?,
+        // A report of another tidegate that this one does not read is no report.
+        pace: row.text_or_null(29).and_then(|json| serde_json::from_str(&json).ok()),
+        reported_ago: read_at - row.real_or_null(30).unwrap_or(read_at),
     })
 }
 

@@ -4,11 +4,13 @@
 //! caller was cancelled, and leaks its permits on sockets that died silently.
 
 use super::failure::{closed, from_sqlx};
+use super::measured;
 use crate::db::failure::{Class, Failure};
 use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
+use std::future::poll_fn;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -39,6 +41,7 @@ const KNOWN_PARAMETERS: &[&str] = &[
 ];
 
 /// Opens connections to one database.
+#[derive(Clone)]
 pub(super) struct Connector {
     options: PgConnectOptions,
     connect_timeout: Duration,
@@ -152,6 +155,24 @@ impl Session for PostgresSession {
         let query = query(sql, values);
         let rows = self.call(self.deadline, async |c: &mut PgConnection| query.fetch_all(c).await).await?;
         rows.iter().map(read_row).collect()
+    }
+
+    async fn measure(&mut self, sql: &str, most: usize) -> Result<Vec<Row>, Failure> {
+        // Without a name: the tables of a user's query may change while a run goes on for days, and a statement that was
+        // prepared before would fail from then on.
+        let query = query(sql, &[]).persistent(false);
+        let read = async |c: &mut PgConnection| {
+            let (mut answer, mut rows) = (query.fetch(c), Vec::new());
+            // Rows that nobody asked for stay in the socket; they are skipped before the next statement.
+            while rows.len() < most
+                && let Some(row) = poll_fn(|context| answer.as_mut().poll_next(context)).await
+            {
+                rows.push(row?);
+            }
+            Ok(rows)
+        };
+        let rows = self.call(self.deadline, read).await?;
+        rows.iter().map(measured::read_row).collect::<Result<_, _>>().map_err(|error| from_sqlx(&error))
     }
 
     async fn script(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {

@@ -8,7 +8,7 @@ use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
 use crate::db::session::Session;
 use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -53,7 +53,7 @@ impl PostgresLane {
         let end = self.statements.boundary_where(&output, &range, rows);
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end \
+             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal} \
              from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
@@ -61,6 +61,7 @@ impl PostgresLane {
              and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
             settings = self.settings,
             place = place_expression(self.statements.work()),
+            wal = Dialect::Postgres.wal_position(),
             run = lease.run,
             pass = lease.pass,
             number = lease.number,
@@ -97,14 +98,24 @@ impl Lane for PostgresLane {
         let end = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
         let rows = end.is_some().then_some(rows);
         let through = end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)?;
-        Ok(Some(OpenBatch { seq: row.int(0)?, range: KeyRange { after, through }, rows }))
+        Ok(Some(OpenBatch {
+            seq: row.int(0)?,
+            range: KeyRange { after, through },
+            rows,
+            wal_position: row.int_or_null(5),
+        }))
     }
 
     async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
         change(&mut self.session, &self.statements, range).await
     }
 
-    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure> {
+    async fn checkpoint(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure> {
         ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
     }
 

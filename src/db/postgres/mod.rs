@@ -1,14 +1,17 @@
 //! PostgreSQL, 14 and later.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch); what they share is in [`spelling`] and [`range`].
+//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job watches); what they
+//! share is in [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
 mod catalog;
 mod connect;
 mod failure;
 mod lane;
+mod measured;
 mod range;
 mod sample;
+mod signals;
 mod spelling;
 mod survey;
 
@@ -18,6 +21,7 @@ use super::session::Session;
 use super::{Database, Dialect, Lane};
 use crate::job::{Batch, Job};
 use crate::key::Key;
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use connect::Connector;
@@ -47,7 +51,9 @@ impl Database for Postgres {
 
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
         let mut session = self.connector.connect().await?;
-        catalog::facts(&mut session, job).await
+        let mut facts = catalog::facts(&mut session, job).await?;
+        signals::facts(&self.connector, job, &mut facts).await;
+        Ok(facts)
     }
 
     async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
@@ -75,6 +81,10 @@ impl Database for Postgres {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect().await?;
         Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
+    }
+
+    fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
+        Ok(signals::sensors(&self.connector, job))
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

@@ -3,11 +3,13 @@
 //! The file stays as its owner set it up: neither the journal mode nor `synchronous` is touched.
 
 use super::failure::{ERROR, closed, from_sqlx};
+use super::row;
 use crate::db::failure::{Class, Failure};
 use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqliteConnection, TypeInfo, ValueRef};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +47,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const INSTRUCTIONS_PER_LOOK: i32 = 1000;
 
 /// Opens connections to one file.
+#[derive(Clone)]
 pub(super) struct Connector {
     path: PathBuf,
 }
@@ -189,7 +192,7 @@ impl SqliteSession {
     async fn run_script(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
         let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         let rows = self.call_in_time(async |c: &mut SqliteConnection| script.fetch_all(c).await).await?;
-        rows.iter().map(read_row).collect()
+        row::read(&rows)
     }
 
     /// Becomes the file's writer, or fails when the lock timeout has passed.
@@ -224,7 +227,22 @@ impl Session for SqliteSession {
     async fn fetch(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
         let query = query(sql, values);
         let rows = self.call_in_time(async |c: &mut SqliteConnection| query.fetch_all(c).await).await?;
-        rows.iter().map(read_row).collect()
+        row::read(&rows)
+    }
+
+    async fn measure(&mut self, sql: &str, most: usize) -> Result<Vec<Row>, Failure> {
+        let query = query(sql, &[]);
+        let read = async |c: &mut SqliteConnection| {
+            let (mut answer, mut rows) = (query.fetch(c), Vec::new());
+            while rows.len() < most
+                && let Some(row) = poll_fn(|context| answer.as_mut().poll_next(context)).await
+            {
+                rows.push(row?);
+            }
+            Ok(rows)
+        };
+        let rows = self.call_in_time(read).await?;
+        row::measured(&rows)
     }
 
     async fn script(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
@@ -264,24 +282,5 @@ fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Sqlite
         Value::Real(real) => query.bind(*real),
         Value::Text(text) => query.bind(text.clone()),
         Value::Blob(bytes) => query.bind(bytes.clone()),
-    })
-}
-
-fn read_row(row: &SqliteRow) -> Result<Row, Failure> {
-    let columns = 0..row.len();
-    columns.map(|column| read_value(row, column)).collect::<Result<_, _>>().map(Row).map_err(|error| from_sqlx(&error))
-}
-
-/// By the value's own storage class: the column's declared type says little about it.
-fn read_value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
-    let value = row.try_get_raw(column)?;
-    if value.is_null() {
-        return Ok(Value::Null);
-    }
-    Ok(match value.type_info().name() {
-        "INTEGER" => Value::Int(row.try_get_unchecked(column)?),
-        "REAL" => Value::Real(row.try_get_unchecked(column)?),
-        "BLOB" => Value::Blob(row.try_get_unchecked(column)?),
-        _ => Value::Text(row.try_get_unchecked(column)?),
     })
 }

@@ -8,7 +8,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::Session;
 use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -63,7 +63,7 @@ impl SqliteLane {
         let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
         let rows = end.is_some().then_some(rows);
         let range = KeyRange { through: end.unwrap_or(left.through), ..left };
-        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows }))
+        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows, wal_position: None }))
     }
 }
 
@@ -85,7 +85,12 @@ impl Lane for SqliteLane {
         change(&mut self.session, &self.statements, range).await
     }
 
-    async fn checkpoint(&mut self, lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> Result<bool, Failure> {
+    async fn checkpoint(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure> {
         ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
 //! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query
-//! plans), [`lane`] (one batch); what they share is in [`place`] and [`range`]. Apart from them: [`demo`] (the table of `tidegate demo`).
+//! plans), [`lane`] (one batch), [`signals`] (what a job watches); what they share is in [`place`], [`range`] and
+//! [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
 mod connect;
@@ -13,7 +14,9 @@ mod key_text;
 mod lane;
 mod place;
 mod range;
+mod row;
 mod sample;
+mod signals;
 mod survey;
 
 use super::failure::Failure;
@@ -22,6 +25,7 @@ use super::session::Session;
 use super::{Database, Dialect, Lane};
 use crate::job::{Batch, Job};
 use crate::key::Key;
+use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use connect::{Connector, LOCK_TIMEOUT};
@@ -53,7 +57,9 @@ impl Database for Sqlite {
 
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
         let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
-        catalog::facts(&mut session, job).await
+        let mut facts = catalog::facts(&mut session, job).await?;
+        signals::facts(&self.connector, job, &mut facts).await;
+        Ok(facts)
     }
 
     async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
@@ -83,6 +89,10 @@ impl Database for Sqlite {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect(batch.lock_timeout).await?;
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
+    }
+
+    fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
+        Ok(signals::sensors(&self.connector, job))
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

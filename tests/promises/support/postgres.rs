@@ -33,26 +33,57 @@ impl Cluster {
 
     /// A server of its own, for tests that crash it.
     pub(crate) fn start(version: u32, durability: Durability) -> Self {
+        Self::start_with(version, durability, "")
+    }
+
+    /// A server of its own, with settings of its own.
+    pub(crate) fn start_with(version: u32, durability: Durability, settings: &str) -> Self {
+        let cluster = Self::create(version, durability, settings);
+        cluster.start_again();
+        cluster
+    }
+
+    /// A server that is not started yet.
+    pub(super) fn create(version: u32, durability: Durability, settings: &str) -> Self {
+        let cluster = Self::in_new_folder(version);
+        cluster.run("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+        cluster.configure(durability, settings);
+        cluster
+    }
+
+    /// A standby of this server, not started yet, that streams from it under that name. A copy of the files, so this
+    /// server must be down: `pg_basebackup` is not part of every package.
+    pub(super) fn create_standby(&self, version: u32, name: &str) -> Self {
+        let standby = Self::in_new_folder(version);
+        checked(as_server_user(Path::new("cp")).arg("-a").arg(self.data()).arg(standby.data()));
+        let primary = self.folder.display();
+        let upstream = format!("host={primary} user=postgres application_name={name}");
+        standby.configure(Durability::None, &format!("primary_conninfo = '{upstream}'\n"));
+        checked(as_server_user(Path::new("touch")).arg(standby.data().join("standby.signal")));
+        standby
+    }
+
+    fn in_new_folder(version: u32) -> Self {
         let bin = server_bin(version);
         // In /tmp by name: a socket's path may have 107 bytes, and TMPDIR can be long.
         let folder =
             TempDir::with_prefix_in(format!("tidegate-pg{version}-"), "/tmp").expect("a folder in /tmp").keep();
         let cluster = Self { bin, folder };
         cluster.hand_folder_over();
-        cluster.run("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
-        std::fs::write(cluster.data().join("postgresql.auto.conf"), cluster.settings(durability)).expect("settings");
         cluster.stop_when_this_process_ends();
-        cluster.start_again();
         cluster
     }
 
-    fn settings(&self, durability: Durability) -> String {
+    fn configure(&self, durability: Durability, settings: &str) {
         let socket = self.folder.display();
         let fsync = if durability == Durability::Full { "on" } else { "off" };
-        format!(
+        let ours = format!(
             "listen_addresses = ''\nunix_socket_directories = '{socket}'\nfsync = {fsync}\n\
-             max_connections = 200\nlog_min_messages = warning\n"
-        )
+             max_connections = 200\nlog_min_messages = warning\n{settings}"
+        );
+        // It must stay the server user's file: ALTER SYSTEM replaces it.
+        let file = self.data().join("postgresql.auto.conf");
+        std::fs::write(file, ours).expect("settings");
     }
 
     /// `CREATE DATABASE`'s URL, for the engine and for the test alike.
@@ -63,6 +94,11 @@ impl Cluster {
     /// As after a power cut: nothing is flushed, no session is told.
     pub(crate) fn stop_immediate(&self) {
         self.run("pg_ctl", &["stop", "-w", "-m", "immediate"]);
+    }
+
+    /// As an administrator stops it: sessions are ended, what was committed is on disk.
+    pub(super) fn stop_fast(&self) {
+        self.run("pg_ctl", &["stop", "-w", "-m", "fast"]);
     }
 
     /// Starts the server on the data it has, and waits until it answers.
@@ -107,7 +143,8 @@ impl Cluster {
 
     /// Rust runs no destructor of a static, and none at all after a kill. So a shell reads from a pipe whose other end
     /// only this process has: the read ends when the process does, whichever way, and then the shell cleans up. In a
-    /// process group of its own, so that Ctrl-C reaches the tests and not the shell.
+    /// process group of its own, so that Ctrl-C reaches the tests and not the shell. A server process that a test left stopped
+    /// does not keep its server up: an immediate stop kills, after 5 s, what does not answer.
     fn stop_when_this_process_ends(&self) {
         use std::os::unix::process::CommandExt;
         let pg_ctl = self.bin.join("pg_ctl");

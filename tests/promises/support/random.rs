@@ -1,4 +1,5 @@
-//! Where do random choices come from? A seed that every test prints, so that a failure can be run again.
+//! Where do random choices come from, and how often is a fault repeated? A seed that every test prints, so that a
+//! failure can be run again; a number of rounds that a long run raises.
 
 /// splitmix64: enough to scatter kills, and no dependency.
 pub(crate) struct Random(u64);
@@ -27,4 +28,10 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % limit
     }
+}
+
+/// How often a test repeats its fault: `TIDEGATE_TEST_ROUNDS`, else once.
+pub(crate) fn rounds() -> usize {
+    let rounds = std::env::var("TIDEGATE_TEST_ROUNDS");
+    rounds.map_or(1, |rounds| rounds.parse().expect("TIDEGATE_TEST_ROUNDS is a whole number"))
 }

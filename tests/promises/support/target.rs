@@ -13,6 +13,8 @@ use tempfile::TempDir;
 /// A database of its own for one test, with a folder of its own for the test's files.
 pub(crate) struct Target {
     pub(crate) url: String,
+    /// What the program finds in its environment besides the database's URL.
+    pub(crate) environment: Vec<(&'static str, String)>,
     folder: TempDir,
     door: Door,
 }
@@ -46,6 +48,17 @@ impl Target {
         Self::on(Arc::new(Cluster::start(15, Durability::Full))).await
     }
 
+    /// On a server of its own, where nobody else is: for signals that are about the whole server.
+    pub(crate) async fn postgres_15_alone() -> Self {
+        Self::on(Arc::new(Cluster::start(15, Durability::None))).await
+    }
+
+    /// On a server of its own that archives its write-ahead log, which always fails.
+    pub(crate) async fn postgres_15_with_failing_archive() -> Self {
+        let settings = "archive_mode = on\narchive_command = 'false'\n";
+        Self::on(Arc::new(Cluster::start_with(15, Durability::None, settings))).await
+    }
+
     pub(crate) async fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("test.db");
@@ -55,10 +68,11 @@ impl Target {
             // A test's own statement waits for the engine's batch; it is the engine that must never make users wait.
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().connect_with(options).await.expect("a new SQLite file");
-        Self { url: format!("sqlite:{}", file.display()), folder, door: Door::Sqlite { pool } }
+        let url = format!("sqlite:{}", file.display());
+        Self { url, environment: Vec::new(), folder, door: Door::Sqlite { pool } }
     }
 
-    async fn on(cluster: Arc<Cluster>) -> Self {
+    pub(super) async fn on(cluster: Arc<Cluster>) -> Self {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         let admin = PgPool::connect(&cluster.url("postgres")).await.expect("the server answers");
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.expect("a database");
@@ -68,7 +82,7 @@ impl Target {
         let options = PgConnectOptions::from_str(&url).expect("a URL of ours").application_name("test");
         let pool = PgPoolOptions::new().connect_with(options).await.expect("the new database answers");
         let folder = TempDir::new().expect("a temporary folder");
-        Self { url, folder, door: Door::Postgres { pool, cluster } }
+        Self { url, environment: Vec::new(), folder, door: Door::Postgres { pool, cluster } }
     }
 
     /// The server, for tests that are about servers.

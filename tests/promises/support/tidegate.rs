@@ -46,6 +46,7 @@ impl Target {
         let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
             .args(arguments)
             .env("DATABASE_URL", &self.url)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("FAILPOINTS", failpoints)
             .stdin(Stdio::null())
             .stdout(stdout)
@@ -84,6 +85,11 @@ impl Target {
     /// What `status` says of the job's newest run.
     pub(crate) async fn status(&self, job: &Job) -> Value {
         self.tidegate(&["status", &job.name, "--output", "json"]).await.exits(0).json()["runs"][0].clone()
+    }
+
+    /// What `why` says of the job's newest run.
+    pub(crate) async fn why(&self, job: &Job) -> Value {
+        self.tidegate(&["why", &job.name, "--output", "json"]).await.exits(0).json()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How does a test wait? For a fact, never for a time. The only sleep of the suite is here.
+//! How does a test wait? For a fact, never for a time. The only sleep that a test waits in is here.
 
 use std::time::{Duration, Instant};
 

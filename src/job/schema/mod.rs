@@ -5,6 +5,9 @@
 
 #![allow(dead_code)] // The fields are read by the derive alone.
 
+mod pace;
+
+use super::amount::{self, shown, shown_size};
 use super::limit;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -55,6 +58,8 @@ struct JobFile {
     change: Change,
     /// How large the transactions are and how long they may take.
     batch: Option<Batch>,
+    /// How fast the run may go, and when not at all. All limits hold at once, and the strictest wins.
+    pace: Option<pace::Pace>,
 }
 
 #[derive(JsonSchema)]
@@ -138,6 +143,12 @@ struct Batch {
     /// A batch is not made larger than this. Never below `rows`, not even as the default.
     #[schemars(range(min = 1, max = limit::MAX_ROWS), extend("default" = limit::DEFAULT_MAX_ROWS))]
     max_rows: Option<u32>,
+    /// Batches are sized to take this long. Below `statement_timeout`, and as the default at most half of it.
+    #[schemars(extend("default" = shown(limit::DEFAULT_TARGET_TIME)))]
+    target_time: Option<String>,
+    /// Batches are sized to write at most so much write-ahead log: `64KiB`, `16MiB`, `1.5GiB`.
+    #[schemars(regex(pattern = amount::SIZE_PATTERN), extend("default" = shown_size(limit::DEFAULT_MAX_WAL)))]
+    max_wal: Option<String>,
     /// How many slices are walked at once; each takes a connection.
     #[schemars(range(min = 1, max = limit::MAX_WORKERS), extend("default" = limit::DEFAULT_WORKERS))]
     workers: Option<u32>,
@@ -149,25 +160,32 @@ struct Batch {
     lock_timeout: Option<String>,
 }
 
-fn shown(duration: std::time::Duration) -> String {
-    humantime::format_duration(duration).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::job::{Code, parse};
 
+    /// The section at this path; `[name]` is one of several.
+    fn section<'s>(schema: &'s Value, path: &[&str]) -> &'s Value {
+        path.iter().fold(schema, |section, key| match key.strip_prefix('[') {
+            Some(key) => &section["properties"][key.trim_end_matches(']')]["items"],
+            None => &section["properties"][key],
+        })
+    }
+
     /// The keys of the section at this path, as the schema has them.
     fn keys(path: &[&str]) -> Vec<String> {
-        let schema = json_schema();
-        let section = path.iter().fold(&schema, |section, key| &section["properties"][key]);
-        section["properties"].as_object().unwrap().keys().cloned().collect()
+        section(&json_schema(), path)["properties"].as_object().unwrap().keys().cloned().collect()
     }
 
     /// The keys of the section at this path, as the reader has them: it tells all of them when it meets another.
     fn keys_read(path: &[&str]) -> Vec<String> {
-        let header = if path.is_empty() { String::new() } else { format!("[{}]\n", path.join(".")) };
+        let name = path.join(".").replace(['[', ']'], "");
+        let header = match path.last() {
+            None => String::new(),
+            Some(last) if last.starts_with('[') => format!("[[{name}]]\n"),
+            Some(_) => format!("[{name}]\n"),
+        };
         let problems = parse(&format!("{header}zzzzzzzzzzzz = 1")).unwrap_err();
         let unknown = problems.iter().find(|problem| problem.code == Code::UnknownKey).unwrap();
         let help = unknown.help.clone().unwrap();
@@ -178,8 +196,19 @@ mod tests {
 
     #[test]
     fn the_schema_and_the_reader_know_the_same_keys() {
-        for path in [&[][..], &["table"], &["change"], &["change", "copy"], &["batch"]] {
-            assert_eq!(keys(path), keys_read(path), "{path:?}");
+        let pace = keys(&["pace"]);
+        let paced = pace.iter().map(|key| match key.as_str() {
+            "signal" => vec!["pace", "[signal]"],
+            key => vec!["pace", key],
+        });
+        // What has no keys of its own is no section.
+        let paced = paced.filter(|path| section(&json_schema(), path).get("properties").is_some());
+        let plain = [&[][..], &["table"], &["change"], &["change", "copy"], &["batch"], &["pace"]];
+        let paths: Vec<Vec<&str>> = plain.iter().map(|path| path.to_vec()).chain(paced).collect();
+        assert_eq!(paths.len(), 6 + 10, "{paths:?}");
+        for path in paths {
+            assert_eq!(keys(&path), keys_read(&path), "{path:?}");
+            assert_eq!(section(&json_schema(), &path)["additionalProperties"], false, "{path:?}");
         }
         // One key is near to every word, so the reader tells it as a suggestion.
         assert_eq!(keys(&["change", "delete"]), ["archive_into"]);
@@ -211,7 +240,7 @@ mod tests {
         assert_eq!(batch["workers"]["description"], "How many slices are walked at once; each takes a connection.");
         let text = schema.to_string();
         assert!(!text.contains("null\"") && !text.contains("$ref"), "{text}");
-        for word in ["auto", "key", "error", "skip", "update"] {
+        for word in ["auto", "key", "error", "skip", "update", "hold", "ignore"] {
             assert!(text.contains(&format!("\"const\":\"{word}\"")), "{word}");
         }
     }
@@ -219,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_planned_is_not_published() {
         let text = json_schema().to_string();
-        for word in ["pace", "quarantine", "target_time", "max_wal", "physical"] {
+        for word in ["quarantine", "physical"] {
             assert!(!text.contains(word), "{word}");
         }
     }

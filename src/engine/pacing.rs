@@ -1,0 +1,129 @@
+//! What may the run's workers do now? Hears the sensors, the window and the hold file, asks the law, sets the gate and
+//! tells of it. Decides nothing itself; knows no batch.
+
+use super::board::Board;
+use super::crew::Crew;
+use super::meter::Meter;
+use crate::db::Happening;
+use crate::event::{Event, Reason};
+use crate::job::Pace;
+use crate::pace::{HeldTooLong, Law, Opening, PaceReport, Sensor, SpeedLog, Verdict, opening, sample};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often is judged: a hold is in force within a breath of its cause.
+const TURN: Duration = Duration::from_millis(250);
+
+/// Sets the pace of a run.
+pub(super) struct Pacing<'a> {
+    crew: &'a Crew,
+    board: &'a Board,
+    pace: &'a Pace,
+    actor: &'a str,
+    law: Law,
+    log: SpeedLog,
+    meter: Meter,
+    /// The reasons as they were told last.
+    told: Vec<Reason>,
+}
+
+impl<'a> Pacing<'a> {
+    /// The pace of this run; `law` has not heard anything yet, `log` what earlier runners of the run told.
+    pub(super) fn new(
+        crew: &'a Crew,
+        board: &'a Board,
+        pace: &'a Pace,
+        actor: &'a str,
+        law: Law,
+        log: SpeedLog,
+    ) -> Self {
+        Self { crew, board, pace, actor, law, log, meter: Meter::default(), told: Vec::new() }
+    }
+
+    /// Sets the pace for as long as the run lasts; where `until_window_closes`, until no window is open, and why.
+    pub(super) async fn run(mut self, sensors: Vec<Box<dyn Sensor>>, until_window_closes: bool) -> Reason {
+        let (readings, mut heard) = unbounded_channel();
+        // They end with this set, whichever way this ends.
+        let mut samplers = JoinSet::new();
+        for sensor in sensors {
+            samplers.spawn(sample(sensor, readings.clone()));
+        }
+        let mut turns = interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let closed = self.turn().await;
+            if let Some(closed) = closed.filter(|_| until_window_closes) {
+                return closed;
+            }
+            tokio::select! {
+                // `readings` lives as long as this loop, so somebody can always be heard.
+                Some(reading) = heard.recv() => {
+                    self.law.note(reading);
+                    while let Ok(reading) = heard.try_recv() {
+                        self.law.note(reading);
+                    }
+                }
+                _ = turns.tick() => {}
+            }
+        }
+    }
+
+    /// Judges once. The reason, where no window is open.
+    async fn turn(&mut self) -> Option<Reason> {
+        let closed = closed(self.pace, SystemTime::now());
+        let file = self.crew.held_by_file().await;
+        let now = Instant::now();
+        let mut verdict = self.law.judge(now);
+        verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
+        self.crew.gate.set_pace(&verdict);
+        self.tell(&verdict, now);
+        closed
+    }
+
+    fn tell(&mut self, verdict: &Verdict, now: Instant) {
+        let signals = self.law.view(now);
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let change = self.log.note(since_1970, verdict, &signals).cloned();
+        if self.told != verdict.held {
+            self.crew.send(match verdict.held.is_empty() {
+                true => Event::Released,
+                false => Event::Held { reasons: verdict.held.clone() },
+            });
+            self.told.clone_from(&verdict.held);
+        }
+        let urgent = change.is_some();
+        if let Some(change) = change {
+            self.crew.send(Event::SpeedChanged { from: change.from, to: change.to, why: change.why });
+        }
+        for HeldTooLong { reason, lasted } in &verdict.held_too_long {
+            let detail = format!("for {}: {reason}", humantime::format_duration(whole_seconds(*lasted)));
+            let actor = self.actor.to_owned();
+            self.board.tell_of(Happening { kind: "held-too-long", actor, detail });
+            self.crew.send(Event::HeldTooLong { reason: reason.clone(), lasted: *lasted });
+        }
+        self.meter.note(now, self.crew.tally.progress().rows_changed);
+        let report = PaceReport {
+            rows_per_second: self.meter.per_second(now),
+            speed: verdict.speed,
+            batch_rows: self.crew.sizing(0).rows(),
+            held: verdict.held.iter().map(ToString::to_string).collect(),
+            signals,
+            changes: self.log.changes(),
+        };
+        self.board.tell(report, urgent);
+    }
+}
+
+/// Why no batch may begin at this time of the week.
+pub(super) fn closed(pace: &Pace, now: SystemTime) -> Option<Reason> {
+    match opening(&pace.windows, now) {
+        Opening::Open { .. } => None,
+        Opening::Closed { opens, .. } => Some(Reason::WindowClosed { until: opens }),
+    }
+}
+
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}

@@ -1,0 +1,210 @@
+//! How fast may the run go, by all that was measured? Hears readings and the time, answers with a [`Verdict`]. Reads no
+//! clock; knows neither who measures nor who waits.
+//!
+//! Every signal is judged by its utilisation u, what was seen as a part of its limit: low speeds up, then keep, then
+//! slow down, above 1 hold until it has fallen to half. The strictest of all signals decides, moves are a cooldown
+//! apart, and a speed is first a share of one worker's time, then more workers. Where the zones lie depends on what a
+//! reading says:
+//!
+//! - **a delay** (seconds, newest reading: lag) says that something queues. While it stands, whatever replays is fully
+//!   used already, so more speed wins nothing: speed up below 0.4, keep to 0.7. It also keeps growing after we stop,
+//!   until what is queued is drained, so it is judged by where it is heading ([`course`]).
+//! - **a level** (any other newest reading: bytes, sessions) answers to the speed at once and stays: small steps up
+//!   reach into the keep band, to 0.8; slow down from 0.9. Literal zones would leave a third of what is allowed unused.
+//! - **a latency** (p95) grows like 1/(1 − load): at u = 0.7 only 79 % of what the limit allows is in use. A p95
+//!   already counts the bad moments, so small steps reach to 0.88; slow down from 0.95.
+//!
+//! How large a step up is depends also on where it was too much the last time ([`effort`]): near that it creeps.
+
+mod course;
+mod effort;
+mod hold;
+#[cfg(test)]
+mod simulation;
+mod track;
+mod zone;
+
+use super::signal::{Limit, Reading};
+use crate::event::{Reason, SignalName};
+use crate::quantity::Quantity;
+use effort::Effort;
+use hold::Held;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+use track::Track;
+use zone::Advice;
+
+/// Between two moves of the speed: five readings of a sensor that reads every 500 ms, so that a move is judged by what
+/// it did. Shorter, and the next step is taken before the last one can be seen; longer, and a ramp takes minutes.
+const COOLDOWN: Duration = Duration::from_millis(2500);
+
+/// A batch takes about this long, so a worker that is busy for a share of its time makes signals rise and fall once in
+/// this time divided by its share. Only what is left at the bottom of such a wave is a trend.
+const BATCH_SECONDS: f64 = 1.0;
+
+/// Waves are waited out within these seconds. Shorter than one is two readings, and one alone proves nothing; a trend
+/// that is looked for over more than four is found too late.
+const WAVE_SECONDS: (f64, f64) = (1.0, 4.0);
+
+/// How much of their time how many workers may be busy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// So many workers may begin batches.
+    pub workers: u32,
+    /// For this share of their time, above 0 up to 1.
+    pub share: f64,
+}
+
+/// What all signals together allow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// How fast, once nothing holds the run.
+    pub speed: Speed,
+    /// The signal that is nearest to its limit, while the run is slower than it could be.
+    pub slowed_by: Option<SignalName>,
+    /// Why no batch may begin; the strictest first. Empty: they may.
+    pub held: Vec<Reason>,
+    /// Signals whose hold has now lasted longer than their `max_hold`: told once for each hold.
+    pub held_too_long: Vec<HeldTooLong>,
+}
+
+/// A hold that lasts longer than its signal's `max_hold`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldTooLong {
+    /// Why it holds.
+    pub reason: Reason,
+    /// For how long by now.
+    pub lasted: Duration,
+}
+
+/// Where a signal is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trend {
+    /// Up.
+    Rising,
+    /// Neither.
+    Steady,
+    /// Down.
+    Falling,
+}
+
+/// A signal as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalView {
+    /// Its name.
+    pub signal: String,
+    /// What was seen; `None`: unknown.
+    pub seen: Option<Quantity>,
+    /// Of which replica, slot or table.
+    pub of: Option<String>,
+    /// Why it is unknown.
+    pub unknown: Option<String>,
+    /// Its limit.
+    pub max: Quantity,
+    /// Seconds since the reading; `None`: there was none yet.
+    pub age_seconds: Option<f64>,
+    /// Where it is going, once that can be told.
+    pub trend: Option<Trend>,
+    /// Whether it holds the run.
+    pub holds: bool,
+}
+
+/// Judges all signals of a run together.
+#[derive(Clone, Debug)]
+pub struct Law {
+    tracks: Vec<Track>,
+    effort: Effort,
+    moved: Move,
+    held: Held,
+}
+
+/// The last move of the speed. What was seen before tells of another speed.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    at: Instant,
+    /// It was a move down: what is queued from before it goes on to arrive.
+    down: bool,
+}
+
+impl Law {
+    /// The law of a run with so many workers.
+    pub fn new(limits: Vec<Limit>, workers: u32, now: Instant) -> Self {
+        let effort = if limits.is_empty() { Effort::full(workers) } else { Effort::gentle(workers) };
+        let tracks = limits.into_iter().map(Track::new).collect();
+        Self { tracks, effort, moved: Move { at: now, down: false }, held: Held::Not }
+    }
+
+    /// Hears what was seen of a signal.
+    pub fn note(&mut self, reading: Reading) {
+        if let Some(track) = self.tracks.iter_mut().find(|track| track.limit.signal == reading.signal) {
+            track.note(reading, self.moved.at);
+        }
+    }
+
+    /// Decides. Called several times a second.
+    pub fn judge(&mut self, now: Instant) -> Verdict {
+        let mut held_too_long = Vec::new();
+        let mut holds = Vec::new();
+        for track in &mut self.tracks {
+            if let Some(hold) = track.look(now) {
+                held_too_long.extend(track.too_long(&hold, now));
+                holds.push(hold);
+            }
+        }
+        holds.sort_by(|a, b| b.strictness.total_cmp(&a.strictness));
+        self.steer(Held::by(&holds), holds.first().map_or(0.0, |hold| hold.strictness), now);
+        let held = holds.into_iter().map(|hold| hold.reason).collect();
+        Verdict { speed: self.effort.speed(), slowed_by: self.slowed_by(now), held, held_too_long }
+    }
+
+    /// All signals as they are shown.
+    pub fn view(&self, now: Instant) -> Vec<SignalView> {
+        self.tracks.iter().map(|track| track.view(now)).collect()
+    }
+
+    /// Nothing is learned while the run is held: an idle server shows what it is without us.
+    fn steer(&mut self, held: Held, strictness: f64, now: Instant) {
+        match (std::mem::replace(&mut self.held, held), held) {
+            (Held::Not, Held::Not) => self.step(now),
+            (Held::Not | Held::ByUnknown, Held::ByOver) => {
+                self.effort.cut(strictness, self.moved.down);
+                self.moved = Move { at: now, down: true };
+            }
+            (Held::ByUnknown | Held::ByOver, Held::Not) => self.moved = Move { at: now, down: false },
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.moved.at) < COOLDOWN {
+            return;
+        }
+        let (moved, wave) = (self.moved, self.wave());
+        let advice = self.tracks.iter().filter_map(|track| track.advice(moved, wave, now)).min_by(Advice::strictest);
+        let (moves, down) = match advice.unwrap_or(Advice::SpeedUp { room: 1.0 }) {
+            Advice::SpeedUp { room } => (self.effort.raise(room), false),
+            Advice::Keep => return,
+            Advice::SlowDown { to, sustains } => (self.effort.lower(to, sustains), true),
+        };
+        if moves {
+            self.moved = Move { at: now, down };
+        }
+    }
+
+    fn wave(&self) -> Duration {
+        let (least, most) = WAVE_SECONDS;
+        Duration::from_secs_f64((BATCH_SECONDS / self.effort.speed().share).clamp(least, most))
+    }
+
+    fn slowed_by(&self, now: Instant) -> Option<SignalName> {
+        if self.effort.is_full() {
+            return None;
+        }
+        let known = self.tracks.iter().filter_map(|track| Some((track.utilisation(now)?, track)));
+        known.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, track)| SignalName::clone(&track.limit.signal))
+    }
+}
+
+#[cfg(test)]
+mod tests;

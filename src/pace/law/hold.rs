@@ -1,0 +1,99 @@
+//! Does one signal hold the run, and since when? Knows values and limits, no samples.
+
+use super::HeldTooLong;
+use super::zone::ratio;
+use crate::event::{Reason, SignalName};
+use crate::pace::signal::Limit;
+use crate::quantity::Quantity;
+use std::time::{Duration, Instant};
+
+/// The run is held again below this part of the limit only: released right under the limit it would saw.
+const RELEASED_AT: f64 = 0.5;
+
+/// What holds a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nothing.
+    Not,
+    /// Only what cannot be seen. Says nothing about the speed.
+    ByUnknown,
+    /// A signal that is over its limit, or was.
+    ByOver,
+}
+
+/// A signal that holds the run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hold {
+    /// As shown.
+    pub reason: Reason,
+    /// What was seen as a part of its limit; 1 for what cannot be seen.
+    pub strictness: f64,
+}
+
+impl Held {
+    /// What holds, of all that do.
+    pub fn by(holds: &[Hold]) -> Self {
+        match holds {
+            [] => Self::Not,
+            holds if holds.iter().any(|hold| matches!(hold.reason, Reason::Over { .. })) => Self::ByOver,
+            _ => Self::ByUnknown,
+        }
+    }
+}
+
+/// Whether a signal was over its limit, and for how long it holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latch {
+    over: bool,
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Latch {
+    pub fn holds(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// The signal is known.
+    pub fn known(&mut self, limit: &Limit, value: f64, of: Option<String>, now: Instant) -> Option<Hold> {
+        let (max, half) = (limit.max, Quantity { value: limit.max.value * RELEASED_AT, ..limit.max });
+        self.over = value > max.value || (self.over && value > half.value);
+        if !self.over {
+            self.release();
+            return None;
+        }
+        self.since.get_or_insert(now);
+        let falling = value <= max.value;
+        let limit_shown = if falling { half } else { max };
+        let seen = Quantity { value, ..max };
+        let reason = Reason::Over { signal: SignalName::clone(&limit.signal), seen, limit: limit_shown, falling, of };
+        Some(Hold { reason, strictness: ratio(value, max.value) })
+    }
+
+    /// The signal is not known, and that holds. A hold it was under goes on when it is known again.
+    pub fn unknown(&mut self, limit: &Limit, why: String, now: Instant) -> Hold {
+        self.since.get_or_insert(now);
+        Hold { reason: Reason::Unknown { signal: SignalName::clone(&limit.signal), why }, strictness: 1.0 }
+    }
+
+    /// The signal takes no part.
+    pub fn ignored(&mut self) {
+        self.over = false;
+        self.release();
+    }
+
+    /// Whether the hold now lasts too long: told once.
+    pub fn too_long(&mut self, limit: &Limit, hold: &Hold, now: Instant) -> Option<HeldTooLong> {
+        let lasted = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        if self.told || lasted < limit.max_hold {
+            return None;
+        }
+        self.told = true;
+        Some(HeldTooLong { reason: hold.reason.clone(), lasted })
+    }
+
+    fn release(&mut self) {
+        self.since = None;
+        self.told = false;
+    }
+}
