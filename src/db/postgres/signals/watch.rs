@@ -4,7 +4,7 @@
 //! Nothing stays behind in a session: every reading is a transaction of its own, so that it works behind a pooler that
 //! gives a connection away after each.
 
-use crate::db::failure::{Class, Failure};
+use crate::db::failure::Failure;
 use crate::db::postgres::connect::{Connector, PostgresSession};
 use crate::db::session::{Row, Session};
 use std::time::{Duration, Instant};
@@ -98,12 +98,8 @@ impl Watch {
         let begun = Instant::now();
         let answer = session.measure(sql, most).await;
         let took = begun.elapsed();
-        let is_spent = match &answer {
-            // The rest of its rows would have to be read first.
-            Ok(rows) => rows.len() >= most,
-            // A statement that was prepared for a table as it was is prepared anew on another connection.
-            Err(failure) => failure.class == Class::Retry,
-        };
+        // The rest of its rows would have to be read first.
+        let is_spent = answer.as_ref().is_ok_and(|rows| rows.len() >= most);
         if !is_spent {
             session.rollback().await;
             self.keep(session);
