@@ -8,11 +8,11 @@
 //! - [`plan`]: a job and facts about its table become a plan, or refusals. Pure.
 //! - [`key`], [`run`], [`event`], [`runner`], [`quantity`]: the words the rest is written in.
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
-//! - [`pace`]: the one place where a worker waits, and how large its batches are.
+//! - [`pace`]: how fast a run may go, and whether at all; the gate where its workers wait.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → engine → db, pace, plan, job → event, run, key`.
+//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`.
 
 pub mod cli;
 pub mod db;

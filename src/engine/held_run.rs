@@ -13,13 +13,13 @@ use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
 use crate::job::{Job, Pace};
-use crate::pace::{Gate, HoldFile, Law, Rate, Sensor, Sizing, SpeedLog, TimeLedger};
+use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// How long the batches in hand may take after a stop was asked for; then their connections are closed, and the server
@@ -71,11 +71,7 @@ impl HeldRun {
         let progress = tally.progress();
         let estimated_rows = record.estimated_rows.unsigned_abs();
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
-        let limits = job.pace.signals.iter().flat_map(|signal| signal.limits.clone()).collect();
-        let mut law = Law::new(limits, workers, begun);
-        let mut first = law.judge(begun);
-        first.held.extend(pacing::closed(&job.pace, SystemTime::now()));
-        let rate = Rate::new(job.pace.max_rows_per_second);
+        let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
         let time = TimeLedger::new(workers, begun);
         let crew = Crew {
             database: Arc::clone(&database),
@@ -85,11 +81,10 @@ impl HeldRun {
             run: record.id,
             holder: runner.holder.clone(),
             lease: options.lease,
-            // Shut from the start where something holds the run: nobody has looked at the signals yet.
-            gate: Gate::new(workers, job.pace.duty.unwrap_or(1.0), rate, &first),
+            gate,
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time: Arc::clone(&time),
-            sizing: [Mutex::new(Sizing::of_walk(sizes)), Mutex::new(Sizing::of_sweep(sizes))],
+            sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),

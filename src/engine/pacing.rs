@@ -7,7 +7,7 @@ use super::meter::Meter;
 use crate::db::Happening;
 use crate::event::{Event, Reason};
 use crate::job::Pace;
-use crate::pace::{HeldTooLong, Law, Opening, PaceReport, Sensor, SpeedLog, Verdict, opening, sample};
+use crate::pace::{Gate, HeldTooLong, Law, Opening, PaceReport, Rate, Sensor, SpeedLog, Verdict, opening, sample};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
@@ -75,7 +75,8 @@ impl<'a> Pacing<'a> {
         let closed = closed(self.pace, SystemTime::now());
         let file = self.crew.held_by_file().await;
         let now = Instant::now();
-        let mut verdict = self.law.judge(now);
+        let walks = closed.is_none() && file.is_none() && !self.crew.gate.is_paused();
+        let mut verdict = self.law.judge(now, walks);
         verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
         self.crew.gate.set_pace(&verdict);
         self.tell(&verdict, now);
@@ -116,8 +117,19 @@ impl<'a> Pacing<'a> {
     }
 }
 
+/// What judges a run's signals, and the gate as it stands before anything was read: shut where there is anything to read,
+/// or no window is open.
+pub(super) fn law_and_gate(pace: &Pace, workers: u32, now: Instant) -> (Law, Gate) {
+    let limits = pace.signals.iter().flat_map(|signal| signal.limits.clone()).collect();
+    let mut law = Law::new(limits, workers, now);
+    let mut first = law.judge(now, true);
+    first.held.extend(closed(pace, SystemTime::now()));
+    let gate = Gate::new(workers, pace.duty.unwrap_or(1.0), Rate::new(pace.max_rows_per_second), &first);
+    (law, gate)
+}
+
 /// Why no batch may begin at this time of the week.
-pub(super) fn closed(pace: &Pace, now: SystemTime) -> Option<Reason> {
+fn closed(pace: &Pace, now: SystemTime) -> Option<Reason> {
     match opening(&pace.windows, now) {
         Opening::Open { .. } => None,
         Opening::Closed { opens, .. } => Some(Reason::WindowClosed { until: opens }),

@@ -63,13 +63,14 @@ impl Watch<'_> {
     pub(super) async fn run(mut self, mut state: RunState) -> Result<WatchEnd, Failure> {
         // A third: two beats may be lost before the lease is.
         let beat_every = self.lease / 3;
-        let mut beaten = Instant::now();
-        let mut forecast = Forecast::new(beaten, self.tally.progress().share);
+        // The first look is a beat, so that there is something to see of a run that has just begun.
+        let mut beaten: Option<Instant> = None;
+        let mut forecast = Forecast::new(Instant::now(), self.tally.progress().share);
         loop {
             let urgent = self.wait(state).await;
-            let keep = urgent || beaten.elapsed() >= beat_every;
+            let keep = urgent || beaten.is_none_or(|beaten| beaten.elapsed() >= beat_every);
             if keep {
-                beaten = Instant::now();
+                beaten = Some(Instant::now());
             }
             let (run, holder, lease) = (self.run, self.runner.holder.as_str(), self.lease);
             let expected = forecast.note(Instant::now(), self.tally.progress().share);

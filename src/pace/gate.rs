@@ -118,6 +118,11 @@ impl Gate {
         });
     }
 
+    /// Whether an operator's pause lasts.
+    pub fn is_paused(&self) -> bool {
+        self.state.borrow().paused.is_some()
+    }
+
     /// What the signals, the window and the hold file allow.
     pub fn set_pace(&self, verdict: &Verdict) {
         self.state.send_if_modified(|state| {

@@ -117,6 +117,8 @@ pub struct Law {
     effort: Effort,
     moved: Move,
     held: Held,
+    /// Nothing but signals may hold the run.
+    walks: bool,
 }
 
 /// The last move of the speed. What was seen before tells of another speed.
@@ -132,7 +134,7 @@ impl Law {
     pub fn new(limits: Vec<Limit>, workers: u32, now: Instant) -> Self {
         let effort = if limits.is_empty() { Effort::full(workers) } else { Effort::gentle(workers) };
         let tracks = limits.into_iter().map(Track::new).collect();
-        Self { tracks, effort, moved: Move { at: now, down: false }, held: Held::Not }
+        Self { tracks, effort, moved: Move { at: now, down: false }, held: Held::Not, walks: true }
     }
 
     /// Hears what was seen of a signal.
@@ -142,8 +144,13 @@ impl Law {
         }
     }
 
-    /// Decides. Called several times a second.
-    pub fn judge(&mut self, now: Instant) -> Verdict {
+    /// Decides. Called several times a second. `walks`: nothing else holds the run; while something does, an idle server
+    /// shows what it is without us, and the speed stays as it is.
+    pub fn judge(&mut self, now: Instant, walks: bool) -> Verdict {
+        if walks && !std::mem::replace(&mut self.walks, walks) {
+            self.moved = Move { at: now, down: false };
+        }
+        self.walks = walks;
         let mut held_too_long = Vec::new();
         let mut holds = Vec::new();
         for track in &mut self.tracks {
@@ -166,7 +173,7 @@ impl Law {
     /// Nothing is learned while the run is held: an idle server shows what it is without us.
     fn steer(&mut self, held: Held, strictness: f64, now: Instant) {
         match (std::mem::replace(&mut self.held, held), held) {
-            (Held::Not, Held::Not) => self.step(now),
+            (Held::Not, Held::Not) if self.walks => self.step(now),
             (Held::Not | Held::ByUnknown, Held::ByOver) => {
                 self.effort.cut(strictness, self.moved.down);
                 self.moved = Move { at: now, down: true };

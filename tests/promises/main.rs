@@ -19,6 +19,7 @@ mod operator_in_charge;
 mod same_job_file;
 mod the_application_comes_first;
 
+mod batch_size;
 mod changes;
 mod every_key_once;
 mod keys;

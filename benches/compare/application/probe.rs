@@ -13,7 +13,7 @@ pub(super) const SQL: &str = "select abalance from pgbench_accounts where aid = 
 pub(super) const TIMES: u32 = 3;
 
 /// What a job takes at least: below, a round trip is all that is measured.
-pub(super) const LEAST: Duration = Duration::from_millis(1);
+pub(super) const LEAST: Duration = Duration::from_micros(10);
 
 /// Ten times as often as a run does it, for a 95th percentile out of hundreds; still nothing beside the application.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -158,9 +158,7 @@ impl Session for PostgresSession {
     }
 
     async fn measure(&mut self, sql: &str, most: usize) -> Result<Vec<Row>, Failure> {
-        // Without a name: the tables of a user's query may change while a run goes on for days, and a statement that was
-        // prepared before would fail from then on.
-        let query = query(sql, &[]).persistent(false);
+        let query = query(sql, &[]);
         let read = async |c: &mut PgConnection| {
             let (mut answer, mut rows) = (query.fetch(c), Vec::new());
             // Rows that nobody asked for stay in the socket; they are skipped before the next statement.

@@ -48,7 +48,7 @@ impl Run {
     }
 
     fn judged(&mut self, second: f64) -> Verdict {
-        self.law.judge(self.at(second))
+        self.law.judge(self.at(second), true)
     }
 
     fn held(&mut self, second: f64) -> String {
@@ -102,6 +102,20 @@ fn an_unknown_signal_holds_at_the_speed_it_had() {
     assert!(!run.judged(20.0).held.is_empty());
     run.sees(25.0, "lag", 0.1);
     assert_eq!(effort(&run.judged(25.0)), before);
+}
+
+#[test]
+fn while_something_else_holds_the_run_its_speed_stays() {
+    let mut run = Run::new(vec![lag()], 4);
+    let before = effort(&run.goes_on(0..20, "lag", 0.1));
+    for second in 20..80 {
+        run.sees(f64::from(second), "lag", 0.0);
+        let now = run.at(f64::from(second));
+        assert_eq!(effort(&run.law.judge(now, false)), before, "an idle server proves nothing");
+    }
+    run.sees(80.0, "lag", 0.0);
+    assert_eq!(effort(&run.judged(80.0)), before, "not at once either");
+    assert!(effort(&run.goes_on(81..90, "lag", 0.1)) > before);
 }
 
 #[test]

@@ -107,6 +107,14 @@ impl Process {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
+    /// The most memory it had so far, in bytes. `None`: it has ended.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kibibytes * 1024)
+    }
+
     /// Stops every thread of the program where it is. The signal only asks for it.
     pub(crate) async fn freeze(&self) {
         self.signal(Signal::STOP);

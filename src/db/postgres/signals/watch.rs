@@ -15,6 +15,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A user's query may look at a table.
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// `feature_not_supported`: "cached plan must not change result type".
+const STALE_PLAN: &str = "0A000";
+
 /// How much longer than the server's own timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -93,6 +96,18 @@ impl Watch {
 
     /// Runs a user's query in a transaction that cannot write, and reads at most `most` rows of it.
     pub(super) async fn measure(&mut self, sql: &str, most: usize) -> Result<Measured, Failure> {
+        let measured = self.measure_once(sql, most).await?;
+        match &measured.answer {
+            // Prepared for a table that somebody has altered since: another connection prepares it anew.
+            Err(failure) if failure.has_code(&[STALE_PLAN]) && !measured.is_new => {
+                self.session = None;
+                self.measure_once(sql, most).await
+            }
+            _ => Ok(measured),
+        }
+    }
+
+    async fn measure_once(&mut self, sql: &str, most: usize) -> Result<Measured, Failure> {
         let (mut session, is_new) = self.session().await?;
         session.script(&self.begin()).await?;
         let begun = Instant::now();

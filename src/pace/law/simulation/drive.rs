@@ -64,7 +64,7 @@ pub fn drive(trial: &Trial, constant: Option<f64>) -> Outcome {
         let judges = step.is_multiple_of(JUDGE_EVERY) || !heard.is_empty();
         heard.into_iter().for_each(|reading| law.note(reading));
         if judges {
-            let verdict = law.judge(now);
+            let verdict = law.judge(now, true);
             (held, speed) = (!verdict.held.is_empty(), verdict.speed);
             if let Some(effort) = constant {
                 (held, speed) = (false, speed_of(effort));
