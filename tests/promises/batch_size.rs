@@ -35,6 +35,7 @@ async fn slow_rows_make_batches_shrink_to_their_time(target: Target) {
         )
         .await;
     let mut runner = target.start(&["run", &items.job.path]);
+    runner.brings("the first batch", async || batches(&target).await > 0).await;
     // A row takes a millisecond or two.
     runner.brings("batches of fifty rows", async || (5..=100).contains(&batch_rows(&target, &items).await)).await;
     target.execute("drop trigger rest on items").await;
