@@ -49,8 +49,8 @@ impl Failure {
 
     /// Whether somebody else had a lock for too long, or both waited for each other.
     pub fn is_lock_wait(&self) -> bool {
-        // PostgreSQL: lock_not_available, deadlock_detected. SQLite: busy, busy while recovering, snapshot too old.
-        self.has_code(&["55P03", "40P01", "5", "261", "517"])
+        // PostgreSQL: lock_not_available, deadlock_detected. SQLite: BUSY and LOCKED in all their forms.
+        self.has_code(&["55P03", "40P01", "5", "261", "517", "773", "6", "262"])
     }
 
     /// Whether the database's code is one of these.
