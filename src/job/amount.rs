@@ -4,20 +4,7 @@
 use super::code::Code;
 use super::limit;
 use bytesize::ByteSize;
-use std::ops::RangeInclusive;
 use std::time::Duration;
-
-/// Which durations a key takes, and why no others.
-pub(super) struct DurationRange {
-    /// From the shortest to the longest.
-    pub(super) range: RangeInclusive<Duration>,
-    /// What is wrong with a shorter one.
-    pub(super) too_short: &'static str,
-    /// What is wrong with a longer one.
-    pub(super) too_long: &'static str,
-    /// What a good one looks like.
-    pub(super) advice: &'static str,
-}
 
 /// Why a text is no such amount.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +21,7 @@ pub(super) const SIZE_PATTERN: &str = r"^[0-9]{1,6}(\.[0-9]{1,6})?(KiB|MiB|GiB|T
 ///
 /// # Errors
 /// When the text is none, or one that the key does not take.
-pub(super) fn duration(text: &str, takes: &DurationRange) -> Result<Duration, AmountError> {
+pub(super) fn duration(text: &str, takes: &limit::DurationRange) -> Result<Duration, AmountError> {
     let duration = any_duration(text)?;
     let (least, most) = (*takes.range.start(), *takes.range.end());
     if duration < least {

@@ -1,11 +1,11 @@
 //! How large are the transactions, and how long may they take? Judges `[batch]`: each setting alone, then in pairs.
 
 use super::Batch;
-use super::amount::DurationRange;
 use super::code::Code;
 use super::file::BatchWords;
 use super::judge::Judge;
 use super::limit;
+use super::limit::DurationRange;
 use super::problem::{Judged, Problem, Reported};
 use super::section::Word;
 use crate::pace::Sizes;

@@ -1,8 +1,9 @@
 //! Is a single word well formed? Makes names, expressions, queries, choices and amounts of words, and reports
 //! what cannot be made. Knows no rule that takes two words.
 
-use super::amount::{self, AmountError, DurationRange};
+use super::amount::{self, AmountError};
 use super::code::Code;
+use super::limit::DurationRange;
 use super::name::{Ident, NameError, TableName};
 use super::problem::{Judged, Problem, Reported, quoted};
 use super::query::{self, Query};

@@ -1,7 +1,6 @@
 //! Which numbers may a job have, and which does it get when it says none? Knows no file: the check and the published
 //! schema both read these.
 
-use super::amount::DurationRange;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -50,6 +49,18 @@ pub(super) const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A batch loses every lock conflict, so it does not wait long for one.
 pub(super) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Which durations a key takes, and why no others.
+pub(super) struct DurationRange {
+    /// From the shortest to the longest.
+    pub(super) range: RangeInclusive<Duration>,
+    /// What is wrong with a shorter one.
+    pub(super) too_short: &'static str,
+    /// What is wrong with a longer one.
+    pub(super) too_long: &'static str,
+    /// What a good one looks like.
+    pub(super) advice: &'static str,
+}
 
 /// A server can keep these. PostgreSQL counts timeouts in milliseconds, and 0 of them means no timeout at all.
 pub(super) const TIMEOUT: DurationRange = DurationRange {

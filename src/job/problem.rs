@@ -91,7 +91,8 @@ pub struct ProblemRecord<'a> {
 /// is not shown.
 pub fn render(path: &str, text: &str, problems: &[Problem], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let text = secret::blanked(text, problems);
+    let addresses = problems.iter().filter(|problem| problem.code == Code::AddressInJob);
+    let text = secret::blanked(text, addresses.map(|problem| problem.span.clone()));
     let shown: Vec<String> = problems.iter().map(|problem| render_one(&renderer, path, &text, problem)).collect();
     shown.join("\n")
 }

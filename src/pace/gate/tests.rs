@@ -1,0 +1,112 @@
+//! Who waits at the gate, for what, and for how long?
+
+use super::super::time_ledger::TimeLedger;
+use super::*;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn pause() -> Option<Reason> {
+    Some(Reason::OperatorPause { actor: "anna@db1".into(), reason: None })
+}
+
+fn verdict(workers: u32, share: f64, held: &[Reason]) -> Verdict {
+    let speed = Speed { workers, share };
+    Verdict { speed, slowed_by: Some("probe".into()), held: held.to_vec(), held_too_long: Vec::new() }
+}
+
+fn gate(workers: u32) -> Gate {
+    Gate::new(workers, 1.0, Rate::new(None), &verdict(workers, 1.0, &[]))
+}
+
+fn time() -> Stopwatch {
+    TimeLedger::new(1, Instant::now()).stopwatch(0)
+}
+
+#[tokio::test]
+async fn a_paused_gate_lets_nothing_begin_and_opens_again() {
+    let (gate, time) = (gate(1), time());
+    gate.set_paused(pause());
+    let mut waiting = pin!(gate.pass(&time));
+    assert!(poll(waiting.as_mut()).is_pending());
+    gate.set_paused(None);
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+}
+
+#[tokio::test]
+async fn what_holds_the_run_is_told_to_the_ledger_and_passes_by_itself() {
+    let gate = gate(1);
+    let ledger = TimeLedger::new(1, Instant::now());
+    let time = ledger.stopwatch(0);
+    gate.set_pace(&verdict(1, 1.0, &[Reason::Unknown { signal: "probe".into(), why: "gone".into() }]));
+    let mut waiting = pin!(gate.pass(&time));
+    assert!(poll(waiting.as_mut()).is_pending());
+    let later = Instant::now() + Duration::from_secs(5);
+    assert!(ledger.spent(later)[&Bucket::Held("probe".into())] > Duration::from_secs(4));
+    gate.set_pace(&verdict(1, 1.0, &[]));
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+}
+
+#[tokio::test]
+async fn a_closed_gate_is_empty_only_when_the_last_batch_is_out_of_hand() {
+    let (gate, time) = (gate(1), time());
+    let in_hand = gate.pass(&time).await.unwrap();
+    gate.set_paused(pause());
+    let mut emptied = pin!(gate.emptied());
+    assert!(poll(emptied.as_mut()).is_pending());
+    drop(in_hand);
+    assert!(poll(emptied.as_mut()).is_ready());
+}
+
+#[tokio::test]
+async fn a_stopped_gate_stays_stopped() {
+    let (gate, time) = (gate(1), time());
+    gate.stop();
+    gate.set_paused(pause());
+    gate.set_paused(None);
+    assert!(gate.pass(&time).await.is_none());
+    assert!(!gate.unpaused().await);
+}
+
+#[tokio::test]
+async fn a_slower_run_has_fewer_places_and_any_worker_may_take_them() {
+    let (gate, first, last) = (gate(2), time(), time());
+    gate.set_pace(&verdict(1, 1.0, &[]));
+    let in_hand = gate.pass(&first).await.unwrap();
+    let mut waiting = pin!(gate.pass(&last));
+    assert!(poll(waiting.as_mut()).is_pending());
+    drop(in_hand);
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+}
+
+#[test]
+fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut state = State {
+        stopped: false,
+        paused: None,
+        held: Vec::new(),
+        speed: Speed { workers: 1, share: 0.5 },
+        slowed_by: Some("probe".into()),
+        places: vec![Place::Free(Some((now, second)))],
+        owed: 0,
+    };
+    let slowed = Bucket::Slowed("probe".into());
+    let rest = |duty: f64| Next::Wait { bucket: slowed.clone(), until: Some(now + second.mul_f64(1.0 / duty - 1.0)) };
+    assert_eq!(state.next(1.0, None, now), rest(0.5));
+    assert_eq!(state.next(0.5, None, now), rest(0.25), "duty comes on top");
+    assert_eq!(state.next(1.0, None, now + second), Next::Enter(0));
+
+    state.speed.share = 1.0;
+    let rest = Next::Wait { bucket: Bucket::Duty, until: Some(now + second) };
+    assert_eq!(state.next(0.5, None, now), rest);
+    let owed = Next::Wait { bucket: Bucket::Rate, until: Some(now + second) };
+    assert_eq!(state.next(1.0, Some(now + second), now), owed);
+    state.paused = pause();
+    assert_eq!(state.next(1.0, None, now), Next::Wait { bucket: Bucket::Paused, until: None });
+}
