@@ -143,6 +143,11 @@ pub enum Reason {
         /// Why.
         why: String,
     },
+    /// The database cannot take batches now, and somebody or time must mend it.
+    Trouble {
+        /// What it said; never a row's values.
+        what: String,
+    },
     /// No window is open.
     WindowClosed {
         /// When the next one opens: `Mon 22:00 Europe/Berlin`.
@@ -157,6 +162,7 @@ impl Reason {
             Self::OperatorPause { .. } => "operator".into(),
             Self::Over { signal, .. } | Self::Unknown { signal, .. } => Arc::clone(signal),
             Self::HoldFile { .. } | Self::HoldFileUnknown { .. } => "hold-file".into(),
+            Self::Trouble { .. } => "database".into(),
             Self::WindowClosed { .. } => "window".into(),
         }
     }
@@ -177,6 +183,7 @@ impl fmt::Display for Reason {
             Self::Unknown { signal, why } => write!(f, "{signal} unknown: {why}"),
             Self::HoldFile { path } => write!(f, "hold-file {} exists", path.display()),
             Self::HoldFileUnknown { path, why } => write!(f, "hold-file {} unknown: {why}", path.display()),
+            Self::Trouble { what } => write!(f, "database: {what}"),
             Self::WindowClosed { until } => write!(f, "window closed, held until {until}"),
         }
     }

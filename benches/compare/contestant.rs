@@ -121,9 +121,15 @@ pub(crate) fn job_text(workers: u32, scope: bool) -> String {
         "version = 1\nname = \"{name}\"\n\
          [table]\nname = \"public.pgbench_accounts\"\nkey = [\"aid\"]\n{scope}\n\
          [change.set]\nnote = \"{NOTE}\"\n\
-         [batch]\nrows = {BATCH_ROWS}\nmin_rows = {BATCH_ROWS}\nmax_rows = {BATCH_ROWS}\nworkers = {workers}\n",
-        name = program::JOB
+         [batch]\n{pinned}\nworkers = {workers}\n",
+        name = program::JOB,
+        pinned = pinned(),
     )
+}
+
+/// Batches of always the same rows.
+pub(crate) fn pinned() -> String {
+    format!("rows = {BATCH_ROWS}\nmin_rows = {BATCH_ROWS}\nmax_rows = {BATCH_ROWS}")
 }
 
 fn id_in() -> String {

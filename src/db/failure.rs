@@ -12,6 +12,9 @@ pub enum Class {
     Shrink,
     /// The connection is gone or the server cannot serve now: connect again, then read what was committed.
     Lost,
+    /// Rolled back, and nothing is wrong with the batch: something that a person or time must mend, such as a full disk.
+    /// Tried again now and then, for as long as it takes.
+    Wait,
     /// Trying again cannot mend it.
     Fatal,
 }

@@ -68,7 +68,7 @@ pub(super) async fn run(
             lane.rollback().await;
             Err(match failure.class {
                 Class::Lost => Interrupted::Ambiguous(Box::new(committed), failure),
-                Class::Retry | Class::Shrink | Class::Fatal => Interrupted::RolledBack(failure),
+                Class::Retry | Class::Shrink | Class::Wait | Class::Fatal => Interrupted::RolledBack(failure),
             })
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Crew {
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
     pub(super) retries: AtomicU64,
+    /// What keeps the database from taking batches, while something does.
+    pub(super) trouble: Mutex<Option<Reason>>,
     pub(super) slices: Mutex<VecDeque<SliceRecord>>,
     pub(super) events: UnboundedSender<Event>,
 }
@@ -67,6 +69,17 @@ impl Crew {
     /// Why a file holds the run, where the job names one.
     pub(super) async fn held_by_file(&self) -> Option<Reason> {
         self.hold_file.as_ref()?.holds().await
+    }
+
+    /// What keeps the database from taking batches, as the last worker met it; `None`: it takes them again.
+    pub(super) fn set_trouble(&self, failure: Option<&Failure>) {
+        let trouble = failure.map(|failure| Reason::Trouble { what: failure.to_string() });
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// What keeps the database from taking batches.
+    pub(super) fn trouble(&self) -> Option<Reason> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until the run was looked at and the gate set accordingly. A stopped gate needs no look, and nobody looks.

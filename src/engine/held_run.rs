@@ -88,6 +88,7 @@ impl HeldRun {
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
+            trouble: Mutex::default(),
             slices: Default::default(),
             events: events.clone(),
         };

@@ -79,6 +79,8 @@ impl<'a> Pacing<'a> {
         let mut verdict = self.law.judge(now, walks);
         verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
         self.crew.gate.set_pace(&verdict);
+        // The workers wait for it themselves, each until its next try.
+        verdict.held.extend(self.crew.trouble());
         self.tell(&verdict, now);
         closed
     }

@@ -20,7 +20,8 @@ const MAX_STRANGE_LOOKS: u32 = 200;
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let delays = backoff::delays();
-    let mut worker = Worker { crew, time, lane: None, delays, tries: 0, tried: 0, strange_looks: 0, lost: false };
+    let mut worker =
+        Worker { crew, time, lane: None, delays, patience: None, tries: 0, tried: 0, strange_looks: 0, lost: false };
     let worked = worker.walk_all().await;
     worker.time.turn_to(Bucket::Idle, Instant::now());
     worked
@@ -31,6 +32,8 @@ struct Worker<'a> {
     time: Stopwatch,
     lane: Option<Box<dyn Lane>>,
     delays: ExponentialBackoff,
+    /// Delays of a wait for somebody who mends the database.
+    patience: Option<ExponentialBackoff>,
     tries: u32,
     /// Rows that the last batch was to have.
     tried: u32,
@@ -46,6 +49,8 @@ enum Turn {
     SliceDone,
     /// Wait, then try the batch again.
     After(Duration),
+    /// Nothing is wrong with the batch; wait until somebody has mended the database, then try it again.
+    Patiently(Duration),
     /// The run's state does not let batches begin; wait until that is known here.
     LookAgain,
 }
@@ -82,14 +87,21 @@ impl Worker<'_> {
                     self.time.turn_to(Bucket::Paused, Instant::now());
                     crew.look_again().await;
                 }
-                Turn::After(delay) => {
-                    self.time.turn_to(Bucket::Retry, Instant::now());
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => {}
-                        () = crew.gate.stopped() => return Ok(false),
-                    }
+                Turn::After(delay) if !self.rests(Bucket::Retry, delay).await => return Ok(false),
+                Turn::Patiently(delay) if !self.rests(Bucket::Held("database".into()), delay).await => {
+                    return Ok(false);
                 }
+                Turn::After(_) | Turn::Patiently(_) => {}
             }
+        }
+    }
+
+    /// Waits before the next try. `false`: the gate stopped.
+    async fn rests(&mut self, bucket: Bucket, delay: Duration) -> bool {
+        self.time.turn_to(bucket, Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep(delay) => true,
+            () = self.crew.gate.stopped() => false,
         }
     }
 
@@ -148,6 +160,9 @@ impl Worker<'_> {
 
     fn committed(&mut self, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
         (self.tries, self.strange_looks, self.delays) = (0, 0, backoff::delays());
+        if self.patience.take().is_some() {
+            self.crew.set_trouble(None);
+        }
         in_hand.charge(committed.applied.rows);
         // The last range of a slice was not counted, and is too small to tell anything.
         if let Some(rows) = committed.batch.rows {
@@ -173,6 +188,11 @@ impl Worker<'_> {
 
     /// What a failure asks for, by its class.
     fn answer(&mut self, failure: Failure, pass: i64) -> Result<Turn, Failure> {
+        if failure.class == Class::Wait {
+            let patience = self.patience.get_or_insert_with(backoff::patient_delays);
+            self.crew.set_trouble(Some(&failure));
+            return Ok(Turn::Patiently(backoff::next(patience)));
+        }
         let lost = failure.class == Class::Lost;
         if failure.class == Class::Fatal || (!lost && self.tries >= MAX_TRIES) {
             return Err(failure);
@@ -183,6 +203,7 @@ impl Worker<'_> {
         let delay = backoff::next(&mut self.delays);
         if lost {
             self.lane = None;
+            self.crew.set_trouble(Some(&failure));
             if !self.lost {
                 self.crew.send(Event::ConnectionLost { failure: failure.to_string() });
             }
@@ -199,6 +220,7 @@ impl Worker<'_> {
             self.lane = None;
             self.lane = Some(self.crew.connect().await?);
             if std::mem::take(&mut self.lost) {
+                self.crew.set_trouble(None);
                 self.crew.send(Event::ConnectionRestored);
             }
         }

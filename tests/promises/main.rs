@@ -22,6 +22,7 @@ mod the_application_comes_first;
 mod batch_size;
 mod changes;
 mod every_key_once;
+mod faults;
 mod keys;
 mod round_trips;
 mod state_tables;

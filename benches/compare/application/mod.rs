@@ -25,13 +25,17 @@ pub(crate) use report::Report;
 const PACED_WORKERS: u32 = 2;
 
 /// Who works beside the application, the measure of the others first.
-const ARMS: [Arm; 5] = [
+const ARMS: [Arm; 6] = [
     Arm::Idle,
     Arm::Change(Contestant::BigUpdate),
     Arm::Change(Contestant::Tidegate { workers: 1, scope: false }),
     Arm::Change(Contestant::Tidegate { workers: PACED_WORKERS, scope: false }),
-    Arm::Paced,
+    Arm::Paced { sized: false },
+    Arm::Paced { sized: true },
 ];
+
+/// Short batches, where an application waits for rows that a batch has.
+const SIZED: &str = "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"10ms\"";
 
 /// The same as with pace, without: the place in [`ARMS`] that says what pace costs.
 const UNPACED: usize = 3;
@@ -41,8 +45,10 @@ enum Arm {
     /// Nobody. The probe's limit is found meanwhile.
     Idle,
     Change(Contestant),
-    /// tidegate with a limit for the application's latency.
-    Paced,
+    /// tidegate with a limit for the application's latency; `sized`: in batches of ten milliseconds, not of fixed rows.
+    Paced {
+        sized: bool,
+    },
 }
 
 /// How long is measured what does not end by itself.
@@ -166,8 +172,9 @@ impl Arm {
         match self {
             Self::Idle => return Ok(()),
             Self::Change(contestant) => drop(contestant.change_every_row(accounts, job).await?),
-            Self::Paced => {
+            Self::Paced { sized } => {
                 let text = contestant::job_text(PACED_WORKERS, false);
+                let text = if sized { text.replace(&contestant::pinned(), SIZED) } else { text };
                 std::fs::write(job, text + &probe::section(probe::limit(probe_p95)))?;
                 program::run_job(job, &accounts.url).await?;
             }
@@ -182,7 +189,10 @@ impl fmt::Display for Arm {
             Self::Idle => f.write_str("idle"),
             Self::Change(contestant @ Contestant::Tidegate { .. }) => write!(f, "{contestant}, without pace"),
             Self::Change(contestant) => contestant.fmt(f),
-            Self::Paced => write!(f, "tidegate, {PACED_WORKERS} workers, with pace"),
+            Self::Paced { sized } => {
+                let batches = if sized { ", batches of 10 ms" } else { "" };
+                write!(f, "tidegate, {PACED_WORKERS} workers, with pace{batches}")
+            }
         }
     }
 }

@@ -14,6 +14,10 @@ pub(super) fn class_of(code: &str) -> Class {
         "0A000" | "26000" => Class::Retry,
         // statement_timeout, or somebody cancelled the statement: the code is the same.
         "57014" => Class::Shrink,
+        // No memory, or too deep for the stack: a smaller batch may fit.
+        "53200" | "54001" => Class::Shrink,
+        // The disk is full, a resource is used up or in use: trying fast makes it worse.
+        "53100" | "53000" | "53400" | "55006" => Class::Wait,
         // Connection errors, shutdown, crash, starting up, too many connections, idle and transaction timeouts.
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" | "40003" => Class::Lost,
         // A standby, or a primary that became one: connect again, maybe to the new primary.
@@ -90,6 +94,11 @@ mod tests {
             ("08P01", Class::Fatal),
             ("25006", Class::Lost),
             ("53300", Class::Lost),
+            ("53100", Class::Wait),
+            ("53400", Class::Wait),
+            ("55006", Class::Wait),
+            ("53200", Class::Shrink),
+            ("54001", Class::Shrink),
             ("22003", Class::Fatal),
             ("23505", Class::Fatal),
             ("42501", Class::Fatal),

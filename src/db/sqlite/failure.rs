@@ -25,7 +25,11 @@ pub(super) fn class_of(code: i32) -> Class {
         17 => Class::Retry,
         // Only the statement's own deadline interrupts.
         INTERRUPT => Class::Shrink,
-        // READONLY 8, IOERR 10, CORRUPT 11, FULL 13, CANTOPEN 14, TOOBIG 18, CONSTRAINT 19, MISMATCH 20, NOTADB 26 and
+        // NOMEM: a smaller batch may fit.
+        7 => Class::Shrink,
+        // FULL: somebody must make room.
+        13 => Class::Wait,
+        // READONLY 8, IOERR 10, CORRUPT 11, CANTOPEN 14, TOOBIG 18, CONSTRAINT 19, MISMATCH 20, NOTADB 26 and
         // the rest, in all their forms: nothing is better the second time.
         _ => Class::Fatal,
     }
@@ -86,13 +90,13 @@ mod tests {
             ("INTERRUPT", 9, Class::Shrink),
             ("OK", 0, Class::Fatal),
             ("ERROR", 1, Class::Fatal),
-            ("NOMEM", 7, Class::Fatal),
+            ("NOMEM", 7, Class::Shrink),
             ("READONLY", 8, Class::Fatal),
             ("READONLY_DBMOVED", 1032, Class::Fatal),
             ("IOERR", 10, Class::Fatal),
             ("IOERR_FSYNC", 1034, Class::Fatal),
             ("CORRUPT", 11, Class::Fatal),
-            ("FULL", 13, Class::Fatal),
+            ("FULL", 13, Class::Wait),
             ("CANTOPEN", 14, Class::Fatal),
             ("TOOBIG", 18, Class::Fatal),
             ("CONSTRAINT", 19, Class::Fatal),

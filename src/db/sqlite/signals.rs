@@ -2,7 +2,7 @@
 //! log that is kept, and no other sessions that could be seen.
 
 use super::connect::{BEGIN_READING, Connector, LOCK_TIMEOUT, SqliteSession};
-use crate::db::failure::{Class, Failure};
+use crate::db::failure::Failure;
 use crate::db::one_number::{ROWS_READ, ROWS_TIMED, is_short, one_number, sent};
 use crate::db::session::{Row, Session};
 use crate::event::SignalName;
@@ -100,9 +100,11 @@ fn name_of(signal: &Signal) -> &str {
 /// SQLITE_READONLY: what a connection that cannot write answers to a statement that would.
 const READ_ONLY: &[&str] = &["8"];
 
-/// Interrupted, because the time was up.
+/// SQLITE_INTERRUPT: the time was up.
+const INTERRUPTED: &[&str] = &["9"];
+
 fn is_too_slow(failure: &Failure) -> bool {
-    failure.class == Class::Shrink
+    failure.has_code(INTERRUPTED)
 }
 
 /// One query of the user's, over a connection that cannot write.

@@ -136,8 +136,13 @@ impl Cluster {
     fn hand_folder_over(&self) {
         let folder = self.folder.to_str().expect("a plain path");
         checked(Command::new("chmod").args(["0755", folder]));
+        self.give(&self.folder);
+    }
+
+    /// Gives a folder to the user that the server runs as.
+    pub(crate) fn give(&self, folder: &Path) {
         if let Some(user) = server_user() {
-            checked(Command::new("chown").args([&user, folder]));
+            checked(Command::new("chown").arg(&user).arg(folder));
         }
     }
 
