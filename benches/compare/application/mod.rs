@@ -190,7 +190,7 @@ impl fmt::Display for Arm {
             Self::Change(contestant @ Contestant::Tidegate { .. }) => write!(f, "{contestant}, without pace"),
             Self::Change(contestant) => contestant.fmt(f),
             Self::Paced { sized } => {
-                let batches = if sized { ", batches of 10 ms" } else { "" };
+                let batches = if *sized { ", batches of 10 ms" } else { "" };
                 write!(f, "tidegate, {PACED_WORKERS} workers, with pace{batches}")
             }
         }
