@@ -43,7 +43,13 @@ pub(super) fn fail(words: &str, exit: Exit) -> Exit {
 pub(super) fn database_failed(failure: &Failure) -> Exit {
     match failure.class {
         Class::Lost => fail(&format!("{failure}; try again when the database answers"), Exit::Unreachable),
-        Class::Retry | Class::Shrink | Class::Wait => fail(&format!("{failure}; try again"), Exit::Unreachable),
-        Class::Fatal => fail(&failure.to_string(), Exit::Failed),
+        Class::Fatal | Class::Row | Class::Login => fail(&failure.to_string(), Exit::Failed),
+        Class::Retry
+        | Class::Locked
+        | Class::Shrink
+        | Class::Cancelled
+        | Class::Reset
+        | Class::Ambiguous
+        | Class::Wait => fail(&format!("{failure}; try again"), Exit::Unreachable),
     }
 }

@@ -5,6 +5,7 @@
 //! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`.
 
 mod address;
+mod blocker;
 mod dialect;
 mod failure;
 mod ledger;
@@ -24,11 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use address::{Address, AddressError};
+pub use blocker::Blocker;
 pub use dialect::Dialect;
-pub use failure::{Class, Failure};
+pub use failure::{Class, Failure, RowFault};
 pub use ledger::{
-    Beat, Happening, Held, Ledger, Move, Moved, NewRun, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, SliceRecord,
-    Taken, TimeSpent,
+    Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
+    SCHEMA_VERSION, SliceRecord, Taken, TimeSpent,
 };
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
@@ -66,6 +68,10 @@ pub trait Database: Send + Sync {
     /// A runner that is put to sleep inside a batch gives its locks back within half of `lease`: before another may
     /// take the run over.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
+
+    /// Who keeps this session waiting for a lock, if it waits for one now. Over a connection of its own; none where a
+    /// database cannot tell.
+    async fn blockers(&self, session: SessionId) -> Result<Vec<Blocker>, Failure>;
 
     /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;
@@ -113,6 +119,21 @@ pub struct OpenBatch {
     pub wal_position: Option<i64>,
 }
 
+/// A session as its server numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId(pub i64);
+
+/// A row to be set aside.
+#[derive(Clone, Copy, Debug)]
+pub struct RowAside<'a> {
+    /// Why.
+    pub failure: &'a Failure,
+    /// How many rows of the run may be set aside.
+    pub limit: u64,
+    /// Whether the server's own words are kept, which repeat the row's values.
+    pub keep_detail: bool,
+}
+
 /// What a change did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -138,8 +159,8 @@ pub trait Lane: Send {
     /// server and table, and finds the end of a range of `rows` rows. `None`: the slice is not ours to walk now.
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure>;
 
-    /// Changes the rows of the range.
-    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure>;
+    /// Changes the rows of the range; in a sweep without those that are set aside.
+    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure>;
 
     /// Records the range as done, as the last statement. `None`: the slice is not ours any more; roll back.
     async fn checkpoint(
@@ -149,7 +170,20 @@ pub trait Lane: Send {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure>;
 
-    /// Commits. An error without an answer of the server is ambiguous: ask [`Lane::committed_seq`] of a new lane.
+    /// Instead of `apply`: sets the range's one row aside. `false`: the limit is reached; roll back.
+    async fn set_row_aside(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        aside: &RowAside<'_>,
+    ) -> Result<bool, Failure>;
+
+    /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `false`: the slice is not
+    /// ours any more; roll back.
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure>;
+
+    /// Commits, within the job's statement timeout: the server's own does not end a COMMIT that waits. A failure of the
+    /// class `Ambiguous` may be durable: ask [`Lane::committed_seq`] of a new lane.
     async fn commit(&mut self) -> Result<(), Failure>;
 
     /// Rolls back, or gives the connection up.
@@ -158,6 +192,9 @@ pub trait Lane: Send {
     /// The slice's number of committed batches by a locking read: it waits for a commit that is still under way,
     /// where a plain read would show the old number. `None`: the slice is not ours any more.
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure>;
+
+    /// The server's session that ran the last batch, while it may be asked who blocks it.
+    fn session(&self) -> Option<SessionId>;
 
     /// Whether the connection was given up.
     fn is_closed(&self) -> bool;

@@ -169,7 +169,7 @@ async fn take(ledger: &mut Ledger, run: i64, runner: &Runner, lease: Duration) -
             Ok(Taken::HeldBy(held)) => *held,
             Ok(Taken::NotNow(state)) => return not_now(ledger, run, state).await.map(Some),
             // The last holder's batch is still in hand at the server; each try waited for it.
-            Err(failure) if failure.class == Class::Retry && blocked < MAX_BLOCKED_TRIES => {
+            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) && blocked < MAX_BLOCKED_TRIES => {
                 blocked += 1;
                 continue;
             }

@@ -8,6 +8,7 @@ use super::crew::Crew;
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::tally::Tally;
+use super::troubles::Troubles;
 use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
@@ -33,7 +34,7 @@ const RELEASE_GRACE: Duration = Duration::from_secs(2);
 pub(super) struct HeldRun {
     crew: Arc<Crew>,
     control: Control,
-    board: Board,
+    board: Arc<Board>,
     pace: Pace,
     law: Law,
     sensors: Vec<Box<dyn Sensor>>,
@@ -73,28 +74,33 @@ impl HeldRun {
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
         let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
         let time = TimeLedger::new(workers, begun);
+        let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
+        let spent = ledger.time_spent(record.id).await?;
+        let board = Arc::new(Board::new(Arc::clone(&time), spent, held_before, begun));
         let crew = Crew {
             database: Arc::clone(&database),
             work,
             place: record.place.clone(),
             batch: job.batch.clone(),
+            errors: job.errors.clone(),
+            quarantine_limit: job.errors.limit(estimated_rows),
+            actor: runner.actor.clone(),
             run: record.id,
             holder: runner.holder.clone(),
             lease: options.lease,
             gate,
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
-            time: Arc::clone(&time),
+            time,
             sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
-            trouble: Mutex::default(),
+            troubles: Troubles::default(),
+            board: Arc::clone(&board),
             slices: Default::default(),
             events: events.clone(),
         };
         let sensors = database.sensors(job)?;
-        let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
-        let board = Board::new(time, ledger.time_spent(record.id).await?, held_before, begun);
         Ok(Self {
             crew: Arc::new(crew),
             control: Control::new(database, Some(ledger), events),

@@ -3,22 +3,27 @@
 //!
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
 //! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
-//! next.
+//! next. What a worker does about a failure: `answer` decides, `recovery` keeps count, `isolation` finds a row, `settle` a lost
+//! COMMIT.
 
 mod admission;
+mod answer;
 mod backoff;
 mod batch;
 mod board;
 mod control;
 mod crew;
 mod held_run;
+mod isolation;
 mod meter;
 mod pacing;
 mod passes;
 mod planning;
+mod recovery;
 mod settle;
 mod step;
 mod tally;
+mod troubles;
 mod watch;
 mod worker;
 

@@ -29,6 +29,8 @@ mod query;
 mod sql;
 mod statement;
 
+mod errors;
+
 mod code;
 mod problem;
 mod secret;
@@ -39,6 +41,7 @@ mod schema;
 use std::time::Duration;
 
 pub use code::{Code, Severity};
+pub use errors::Errors;
 pub use name::{Ident, NameError, TableName};
 pub use pace::{Pace, Signal, Source};
 pub use pinned::{Difference, Pinned};
@@ -73,6 +76,8 @@ pub struct Job {
     pub batch: Batch,
     /// How fast the run may go, and when not at all.
     pub pace: Pace,
+    /// How many rows may fail.
+    pub errors: Errors,
     /// The file's text, kept with the run.
     pub text: String,
 }

@@ -4,6 +4,7 @@ use super::Job;
 use super::batch;
 use super::change;
 use super::code::Code;
+use super::errors::Errors;
 use super::file::JobFile;
 use super::judge::Judge;
 use super::limit;
@@ -36,6 +37,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
             change: change?,
             batch: batch?,
             pace: pace?,
+            errors: Errors::default(),
             text: text.to_owned(),
         })
     };

@@ -5,7 +5,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 
 /// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// PostgreSQL's code for a role that may not do this.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -14,12 +14,16 @@ impl Ledger {
     /// The statements that bring the state tables from `version` to today's.
     pub fn migrations(dialect: Dialect, version: i64) -> Vec<&'static str> {
         let all: &[&'static str] = match dialect {
-            Dialect::Postgres => {
-                &[include_str!("../postgres/schema/001_initial.sql"), include_str!("../postgres/schema/002_pace.sql")]
-            }
-            Dialect::Sqlite => {
-                &[include_str!("../sqlite/schema/001_initial.sql"), include_str!("../sqlite/schema/002_pace.sql")]
-            }
+            Dialect::Postgres => &[
+                include_str!("../postgres/schema/001_initial.sql"),
+                include_str!("../postgres/schema/002_pace.sql"),
+                include_str!("../postgres/schema/003_quarantine.sql"),
+            ],
+            Dialect::Sqlite => &[
+                include_str!("../sqlite/schema/001_initial.sql"),
+                include_str!("../sqlite/schema/002_pace.sql"),
+                include_str!("../sqlite/schema/003_quarantine.sql"),
+            ],
         };
         all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()
     }

@@ -2,14 +2,17 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `report` (pace
+//! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what
+//! a batch records in its own transaction), `events` (what happened), `report` (pace
 //! and time, as the runner tells).
 
+mod carve;
 mod checkpoint;
 mod events;
 mod install;
 mod lease;
 mod moves;
+mod quarantine;
 mod report;
 mod runs;
 mod slices;
@@ -19,11 +22,14 @@ use super::failure::Failure;
 use super::session::{Session, Value};
 use std::time::Duration;
 
+pub(crate) use carve::carve;
 pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
 pub use moves::{Move, Moved};
+pub use quarantine::QuarantinedRow;
+pub(crate) use quarantine::set_row_aside;
 pub use report::{Report, TimeSpent};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;

@@ -42,6 +42,8 @@ pub struct RunRecord {
     pub failure: Option<String>,
     /// Batches tried again.
     pub retries: i64,
+    /// Rows that are set aside and not resolved.
+    pub rows_quarantined: i64,
     /// For how many seconds runners have held it.
     pub held_seconds: f64,
     /// When it was created, seconds since 1970.
@@ -174,7 +176,7 @@ fn select_runs(d: Dialect) -> String {
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported} \
+         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -211,6 +213,7 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
         moved_at: row.real_or_null(15).unwrap_or_default(),
         ended_at: row.real_or_null(16),
         read_at,
+        rows_quarantined: row.int(31)?,
         held_seconds: row.real_or_null(18).unwrap_or_default(),
         held: read_held(row, 19, read_at)?,
         // A report of another tidegate that this one does not read is no report.

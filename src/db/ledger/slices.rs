@@ -28,6 +28,8 @@ pub struct SliceRecord {
     pub done: bool,
     /// Counts the takings.
     pub token: i64,
+    /// Carved out of another slice because somebody kept a lock on its rows; walked last.
+    pub set_aside: bool,
 }
 
 /// A slice to be.
@@ -46,7 +48,7 @@ impl Ledger {
     pub async fn slices(&mut self, run: i64) -> Result<Vec<SliceRecord>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
         self.begin_reading().await?;
@@ -128,6 +130,7 @@ fn read_slice(row: &Row) -> Result<SliceRecord, Failure> {
         rows_still_in_scope: row.int(8)?,
         done: row.int(9)? == 1,
         token: row.int(10)?,
+        set_aside: row.int(11)? == 1,
     })
 }
 

@@ -3,16 +3,16 @@
 //! Worker connections are their own, never pooled: a pool hands a half-finished transaction to its next user when a
 //! caller was cancelled, and leaks its permits on sockets that died silently.
 
-use super::failure::{closed, from_sqlx};
+use super::failure::{closed, from_sqlx, from_sqlx_at};
 use super::measured;
-use crate::db::failure::{Class, Failure};
+use crate::db::failure::{Circumstances, Class, Failure, Phase};
 use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
 use std::future::poll_fn;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use url::Url;
 
@@ -92,9 +92,7 @@ impl Connector {
             Ok(Ok(connection)) if is_too_old(&connection) => Err(Failure::fatal(
                 "this server is older than PostgreSQL 14: it cannot notice that a runner is gone while it waits for a lock",
             )),
-            Ok(Ok(connection)) => {
-                Ok(PostgresSession { connection: Some(connection), deadline: self.connect_timeout * 6 })
-            }
+            Ok(Ok(connection)) => Ok(PostgresSession::new(connection, self.connect_timeout * 6)),
             Ok(Err(error)) => Err(from_sqlx(&error).while_doing(doing())),
             Err(_) => {
                 let waited = humantime::format_duration(self.connect_timeout);
@@ -113,9 +111,27 @@ fn is_too_old(connection: &PgConnection) -> bool {
 pub(super) struct PostgresSession {
     connection: Option<PgConnection>,
     deadline: Duration,
+    /// What a batch is doing, and how long the server lets its statements take.
+    batch: Option<(Phase, Duration)>,
 }
 
 impl PostgresSession {
+    fn new(connection: PgConnection, deadline: Duration) -> Self {
+        Self { connection: Some(connection), deadline, batch: None }
+    }
+
+    /// Says what the next calls are for: the same error asks for another answer in another phase of a batch.
+    pub(super) fn enter(&mut self, phase: Phase, statement_timeout: Duration) {
+        self.batch = Some((phase, statement_timeout));
+    }
+
+    fn circumstances(&self, begun: Instant) -> Circumstances {
+        match self.batch {
+            Some((phase, statement_timeout)) => Circumstances::of(phase, begun.elapsed(), statement_timeout),
+            None => Circumstances::OUTSIDE,
+        }
+    }
+
     /// Runs one call under the deadline. A call that misses it, or that loses the connection, gives it up: dropping
     /// the connection closes its socket, and the server rolls back.
     async fn call<T, F>(&mut self, limit: Duration, call: F) -> Result<T, Failure>
@@ -123,21 +139,25 @@ impl PostgresSession {
         F: AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     {
         let mut connection = self.connection.take().ok_or_else(closed)?;
-        match timeout(limit, call(&mut connection)).await {
+        let begun = Instant::now();
+        let answer = timeout(limit, call(&mut connection)).await;
+        let at = self.circumstances(begun);
+        match answer {
             Ok(Ok(value)) => {
                 self.connection = Some(connection);
                 Ok(value)
             }
             Ok(Err(error)) => {
-                let failure = from_sqlx(&error);
-                if failure.class != Class::Lost {
+                let failure = from_sqlx_at(&error, at);
+                if !matches!(failure.class, Class::Lost | Class::Ambiguous | Class::Reset) {
                     self.connection = Some(connection);
                 }
                 Err(failure)
             }
             Err(_) => {
                 let waited = humantime::format_duration(limit);
-                Err(Failure::new(Class::Lost, format!("no answer for {waited}, connection closed")))
+                let class = if at.phase == Phase::Commit { Class::Ambiguous } else { Class::Lost };
+                Err(Failure::new(class, format!("no answer for {waited}, connection closed")))
             }
         }
     }

@@ -1,9 +1,11 @@
 //! PostgreSQL, 14 and later.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job watches); what they
+//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job
+//! watches), [`blockers`] (who has a lock); what they
 //! share is in [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
+mod blockers;
 mod catalog;
 mod connect;
 mod failure;
@@ -18,7 +20,7 @@ mod survey;
 use super::failure::Failure;
 use super::ledger::Ledger;
 use super::session::Session;
-use super::{Database, Dialect, Lane};
+use super::{Blocker, Database, Dialect, Lane, SessionId};
 use crate::job::{Batch, Job};
 use crate::key::Key;
 use crate::pace::Sensor;
@@ -81,6 +83,10 @@ impl Database for Postgres {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect().await?;
         Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
+    }
+
+    async fn blockers(&self, session: SessionId) -> Result<Vec<Blocker>, Failure> {
+        blockers::blockers(&mut self.connector.connect().await?, session).await
     }
 
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {

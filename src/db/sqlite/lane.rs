@@ -2,13 +2,14 @@
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::{BEGIN_WRITING, SqliteSession};
+use super::key_text;
 use super::place::place_expression;
 use super::range::{change, range_end};
 use crate::db::dialect::Dialect;
-use crate::db::failure::Failure;
+use crate::db::failure::{Failure, Phase};
 use crate::db::session::Session;
-use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::statement::{BatchStatements, Rows};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, RowAside, SessionId, SliceLease, ledger};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -71,6 +72,7 @@ impl SqliteLane {
 impl Lane for SqliteLane {
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
         self.manners.let_others_write().await;
+        self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
         self.manners.begin();
         let opened = self.open_as_writer(lease, rows).await;
@@ -81,8 +83,10 @@ impl Lane for SqliteLane {
         opened
     }
 
-    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
-        change(&mut self.session, &self.statements, range).await
+    async fn apply(&mut self, _lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+        self.session.enter(Phase::Apply);
+        let rows = Rows::Range { open_below: range.after.is_none() };
+        change(&mut self.session, &self.statements, rows, &key_text::bound(range)?).await
     }
 
     async fn checkpoint(
@@ -91,10 +95,27 @@ impl Lane for SqliteLane {
         batch: &OpenBatch,
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
+        self.session.enter(Phase::Checkpoint);
         ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await
     }
 
+    async fn set_row_aside(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        aside: &RowAside<'_>,
+    ) -> Result<bool, Failure> {
+        self.session.enter(Phase::Checkpoint);
+        ledger::set_row_aside(&mut self.session, Dialect::Sqlite, lease, batch, aside).await
+    }
+
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+        self.session.enter(Phase::Checkpoint);
+        ledger::carve(&mut self.session, Dialect::Sqlite, lease, batch).await
+    }
+
     async fn commit(&mut self) -> Result<(), Failure> {
+        self.session.enter(Phase::Commit);
         self.session.script("commit").await?;
         self.manners.end();
         Ok(())
@@ -106,10 +127,16 @@ impl Lane for SqliteLane {
     }
 
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure> {
+        self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
         let seq = ledger::locked_seq(&mut self.session, Dialect::Sqlite, lease).await;
         self.session.rollback().await;
         seq
+    }
+
+    /// Nobody can be asked who has the file.
+    fn session(&self) -> Option<SessionId> {
+        None
     }
 
     fn is_closed(&self) -> bool {

@@ -22,7 +22,7 @@ mod survey;
 use super::failure::Failure;
 use super::ledger::Ledger;
 use super::session::Session;
-use super::{Database, Dialect, Lane};
+use super::{Blocker, Database, Dialect, Lane, SessionId};
 use crate::job::{Batch, Job};
 use crate::key::Key;
 use crate::pace::Sensor;
@@ -89,6 +89,11 @@ impl Database for Sqlite {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let session = self.connector.connect(batch.lock_timeout).await?;
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
+    }
+
+    /// SQLite does not tell who has the file.
+    async fn blockers(&self, _session: SessionId) -> Result<Vec<Blocker>, Failure> {
+        Ok(Vec::new())
     }
 
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
