@@ -69,9 +69,9 @@ pub trait Database: Send + Sync {
     /// take the run over.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
 
-    /// Who keeps this session waiting for a lock, if it waits for one now. Over a connection of its own; none where a
-    /// database cannot tell.
-    async fn blockers(&self, session: SessionId) -> Result<Vec<Blocker>, Failure>;
+    /// Who keeps this session waiting for a lock, if it waits for one in `delay` from now. Over a connection of its own;
+    /// none where a database cannot tell.
+    async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure>;
 
     /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;

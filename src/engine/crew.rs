@@ -134,8 +134,7 @@ impl Crew {
     /// Who keeps this session waiting, asked after `delay`, when it may be waiting by now. Nobody where that cannot be
     /// told: it is asked for the operator's sake, and no reason to fail.
     pub(super) async fn blockers(&self, session: SessionId, delay: Duration) -> Vec<Blocker> {
-        tokio::time::sleep(delay).await;
-        self.database.blockers(session).await.unwrap_or_default()
+        self.database.blockers(session, delay).await.unwrap_or_default()
     }
 
     /// Tells what happened. That nobody listens is no reason to stop.

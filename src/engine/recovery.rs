@@ -68,9 +68,11 @@ impl<'a> Recovery<'a> {
         self.class == Some(Class::Locked)
     }
 
-    /// Who was seen to have it.
-    pub(super) fn saw_blockers(&mut self, blockers: &[Blocker]) {
-        self.blockers = blockers.to_vec();
+    /// Who was seen to have it. Nobody may be seen because the wait was over by then.
+    pub(super) fn saw_blockers(&mut self, blockers: Vec<Blocker>) {
+        if !blockers.is_empty() {
+            self.blockers = blockers;
+        }
     }
 
     /// What the failure asks for.

@@ -180,7 +180,7 @@ impl Worker<'_> {
                     tokio::select! {
                         ended = &mut running => ended,
                         blockers = &mut look => {
-                            self.recovery.saw_blockers(&blockers);
+                            self.recovery.saw_blockers(blockers);
                             running.await
                         }
                     }

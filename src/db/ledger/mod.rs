@@ -73,7 +73,10 @@ impl Ledger {
     /// Begins a transaction that only reads.
     async fn begin_reading(&mut self) -> Result<(), Failure> {
         let begin = match self.dialect {
-            Dialect::Postgres => "begin transaction read only; set local statement_timeout = '10s'",
+            Dialect::Postgres => {
+                "begin transaction read only; set local lock_timeout = '5s'; set local statement_timeout = '10s'; \
+                 set local idle_in_transaction_session_timeout = '5s'"
+            }
             Dialect::Sqlite => "begin",
         };
         self.session.script(begin).await.map(drop)

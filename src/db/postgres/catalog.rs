@@ -1,6 +1,7 @@
 //! What does PostgreSQL know about a table? Catalog and statistics only, in a read-only transaction.
 
 use super::connect::PostgresSession;
+use super::spelling::begin_survey;
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Session, first_int};
@@ -9,9 +10,7 @@ use crate::plan::{ColumnFacts, Facts, TableFacts, TableKind};
 
 /// Reads the facts about a job's tables.
 pub(super) async fn facts(session: &mut PostgresSession, job: &Job) -> Result<Facts, Failure> {
-    session
-        .script("begin transaction isolation level repeatable read read only; set local statement_timeout = '30s'")
-        .await?;
+    session.script(&begin_survey()).await?;
     let facts = facts_in_transaction(session, job).await;
     session.rollback().await;
     facts.map_err(|failure| failure.while_doing(format!("read the catalog about {}", job.table)))

@@ -86,12 +86,34 @@ pub(super) fn from_sqlx_at(error: &sqlx::Error, at: Circumstances) -> Failure {
             let hangs_up = matches!(database.severity(), PgSeverity::Fatal | PgSeverity::Panic);
             let class = class_of(database.code(), hangs_up, at);
             let row = (class == Class::Row).then(|| Box::new(row_fault(database)));
-            Failure { row, code: Some(database.code().to_owned()), ..Failure::new(class, message_of(database)) }
+            let mut message = message_of(database);
+            if let Some(next) =
+                next_step(database.code()).filter(|_| class == Class::Fatal && at.phase != Phase::Outside)
+            {
+                message = format!("{message}; {next}");
+            }
+            Failure { row, code: Some(database.code().to_owned()), ..Failure::new(class, message) }
         }
         sqlx::Error::Io(io) => Failure::new(unanswered, format!("connection failed: {io}")),
         sqlx::Error::Tls(tls) => Failure::fatal(format!("TLS failed: {tls}")),
         sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Failure::new(unanswered, "connection closed"),
         other => Failure::fatal(other.to_string()),
+    }
+}
+
+/// What an operator can do about a failure that ends a run, which goes on from its checkpoints afterwards.
+fn next_step(code: &str) -> Option<&'static str> {
+    match code {
+        "42501" => Some("`tidegate plan` shows the missing GRANT; then run the same command again"),
+        "42P01" | "3F000" | "42703" | "42883" | "42804" | "428C9" | "42P18" => Some(
+            "the schema changed under the run: put it back, or mend the job as `tidegate plan` shows; then run the same \
+             command again",
+        ),
+        "58030" | "58P01" | "58000" | "XX001" | "XX002" => Some(
+            "this can be a damaged disk, so nothing is tried again: look at the server's log before you run the same \
+             command again",
+        ),
+        _ => None,
     }
 }
 

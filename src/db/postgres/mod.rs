@@ -85,8 +85,10 @@ impl Database for Postgres {
         Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
     }
 
-    async fn blockers(&self, session: SessionId) -> Result<Vec<Blocker>, Failure> {
-        blockers::blockers(&mut self.connector.connect().await?, session).await
+    async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure> {
+        // Connecting takes a part of the delay, not more time: the wait may be over soon.
+        let ((), connected) = tokio::join!(tokio::time::sleep(delay), self.connector.connect());
+        blockers::blockers(&mut connected?, session).await
     }
 
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {

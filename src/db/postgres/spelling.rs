@@ -19,7 +19,8 @@ const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC
 pub(super) fn begin_survey() -> String {
     format!(
         "begin transaction isolation level repeatable read read only; \
-         set local statement_timeout = '30s'; set local lock_timeout = '2s'; {ALIKE}"
+         set local statement_timeout = '30s'; set local lock_timeout = '2s'; \
+         set local idle_in_transaction_session_timeout = '30s'; {ALIKE}"
     )
 }
 

@@ -92,7 +92,7 @@ impl Database for Sqlite {
     }
 
     /// SQLite does not tell who has the file.
-    async fn blockers(&self, _session: SessionId) -> Result<Vec<Blocker>, Failure> {
+    async fn blockers(&self, _session: SessionId, _delay: Duration) -> Result<Vec<Blocker>, Failure> {
         Ok(Vec::new())
     }
 

@@ -3,7 +3,7 @@
 use super::postgres::{Cluster, Durability};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, Transaction};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -155,6 +155,14 @@ impl Target {
         sqlx::raw_sql("begin exclusive; rollback").execute(&mut connection).await.is_err()
     }
 
+    /// Becomes the writer of the SQLite file, and stays it.
+    pub(crate) async fn keep_file(&self) -> FileLock {
+        let Door::Sqlite { pool } = &self.door else { panic!("PostgreSQL locks rows and tables") };
+        let mut connection = pool.connect_options().as_ref().clone().connect().await.expect("the file opens");
+        sqlx::raw_sql("begin immediate").execute(&mut connection).await.expect("the writer's place");
+        FileLock(connection)
+    }
+
     /// Every row as the text of its columns, as the database writes them; null is `∅`.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         self.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
@@ -198,6 +206,15 @@ pub(crate) struct Lock(Transaction<'static, Postgres>);
 impl Lock {
     pub(crate) async fn release(self) {
         self.0.rollback().await.expect("the end of a transaction");
+    }
+}
+
+/// A whole SQLite file that a test keeps from the engine.
+pub(crate) struct FileLock(SqliteConnection);
+
+impl FileLock {
+    pub(crate) async fn release(mut self) {
+        sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the end of a transaction");
     }
 }
 
