@@ -1,9 +1,9 @@
 //! How does a job become a finished run? Routes: what comes next is decided by [`step`], by [`crate::run`] and by the
 //! state tables; here it is only done.
 //!
-//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
-//! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
-//! next.
+//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
+//! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
+//! hold file) beside them, and `step` deciding what comes next.
 
 mod admission;
 mod backoff;
@@ -17,6 +17,7 @@ mod pacing;
 mod passes;
 mod planning;
 mod settle;
+mod soundness;
 mod step;
 mod tally;
 mod watch;

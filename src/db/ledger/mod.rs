@@ -3,19 +3,21 @@
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
 //! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `report` (pace
-//! and time, as the runner tells).
+//! and time, as the runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
 mod checkpoint;
 mod events;
 mod install;
 mod lease;
 mod moves;
+mod recorded;
 mod report;
 mod runs;
 mod slices;
 
 use super::dialect::Dialect;
 use super::failure::Failure;
+use super::remedy;
 use super::session::{Session, Value};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
 pub use moves::{Move, Moved};
+pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
@@ -82,7 +85,7 @@ impl Ledger {
         if ended.is_err() {
             self.session.rollback().await;
         }
-        ended.map_err(|failure| failure.while_doing(doing))
+        ended.map_err(|failure| remedy::of_state_tables(failure).while_doing(doing))
     }
 
     /// The next number of a table with an identity of its own, from an `insert … returning id`.
