@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`session`] (one connection, the narrow door), [`dialect`] (what is spelled differently),
 //! [`statement`] (the statements of a batch), [`ledger`] (the state tables), then an adapter: [`postgres`] or
-//! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`.
+//! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`; [`remedy`] adds the next step to errors without one.
 
 mod address;
 mod blocker;
@@ -12,6 +12,7 @@ mod ledger;
 mod one_number;
 mod postgres;
 mod preparation;
+mod remedy;
 mod session;
 mod sqlite;
 mod statement;
@@ -28,6 +29,7 @@ pub use address::{Address, AddressError};
 pub use blocker::Blocker;
 pub use dialect::Dialect;
 pub use failure::{Class, Failure, RowFault};
+pub(crate) use ledger::MEND;
 pub use ledger::{
     Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
     SCHEMA_VERSION, SliceRecord, Taken, TimeSpent,
@@ -76,6 +78,10 @@ pub trait Database: Send + Sync {
     /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;
 
+    /// The first of these slices of a run whose cursor is not one of its own, by its place among them: only the database
+    /// can compare keys. Slices without a cursor, or with another number of parts than the key, are not looked at.
+    async fn stray(&self, work: &Work, slices: &[SliceRecord]) -> Result<Option<(usize, Stray)>, Failure>;
+
     /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;
 }
@@ -89,6 +95,15 @@ pub fn database(address: &Address) -> Result<Arc<dyn Database>, Failure> {
         Address::Postgres(url) => Arc::new(postgres::Postgres::new(url)?),
         Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path)),
     })
+}
+
+/// Why a cursor is not one of its slice's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// A part of it, or of the slice's ends, is no value of the key column's type.
+    Unreadable,
+    /// It does not lie between the slice's ends.
+    Outside,
 }
 
 /// Which slice a worker has, and the proof that it may.

@@ -7,6 +7,7 @@ use super::control::Control;
 use super::crew::Crew;
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
+use super::soundness;
 use super::tally::Tally;
 use super::troubles::Troubles;
 use super::watch::{Watch, WatchEnd, WatchRequests};
@@ -66,7 +67,7 @@ impl HeldRun {
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
         let Admitted { record, work, workers, sizes, resumed } = admitted;
-        let slices = ledger.slices(record.id).await?;
+        let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();

@@ -1,10 +1,10 @@
 //! How does a job become a finished run? Routes: what comes next is decided by [`step`], by [`crate::run`] and by the
 //! state tables; here it is only done.
 //!
-//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
-//! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
-//! next. What a worker does about a failure: `answer` decides, `recovery` keeps count, `isolation` finds a row, `settle` a lost
-//! COMMIT.
+//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
+//! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
+//! hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
+//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT.
 
 mod admission;
 mod answer;
@@ -21,6 +21,7 @@ mod passes;
 mod planning;
 mod recovery;
 mod settle;
+mod soundness;
 mod step;
 mod tally;
 mod troubles;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use writers::{Version, Writers};
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     an_empty_table_is_done,
     one_row_is_done,
     keys_far_apart_are_walked_quickly,

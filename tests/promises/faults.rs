@@ -10,7 +10,7 @@ mod server;
 
 use crate::support::{Counted, SmallDisk, Target, batches, batches_of, promises, series, until};
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_full_disk_holds_the_run_until_there_is_room,
 );
 

@@ -18,7 +18,7 @@ promises!(on [postgres_15, sqlite]:
     a_stalled_runner_commits_nothing_after_another_took_over,
     after_sigterm_there_is_nothing_to_wait_for,
 );
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     sigint_stops_like_sigterm,
 );
 

@@ -23,6 +23,7 @@ mod batch_size;
 mod changes;
 mod every_key_once;
 mod faults;
+mod identifiers;
 mod keys;
 mod one_holder;
 mod round_trips;

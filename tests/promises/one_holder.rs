@@ -11,7 +11,7 @@ use tidegate::plan::Plan;
 use tidegate::run::Intent;
 use tidegate::runner::Runner;
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     a_checkpoint_on_top_of_an_older_number_matches_nothing,
     a_checkpoint_with_another_token_matches_nothing,
     a_checkpoint_of_another_holder_matches_nothing,
@@ -20,7 +20,7 @@ promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
     taking_a_run_fences_its_slices,
     after_a_rollback_nothing_is_left,
 );
-promises!(on [postgres_14, postgres_15, postgres_18]:
+promises!(on [every_postgres]:
     what_became_of_a_commit_is_not_told_while_it_is_under_way,
 );
 

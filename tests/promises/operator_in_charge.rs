@@ -7,7 +7,7 @@ use crate::support::{
 };
 use tidegate::run::RunState;
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     a_pause_is_in_force_within_one_batch_and_resume_goes_on,
     a_pause_without_a_runner_keeps_the_next_one_away,
     cancel_ends_the_run_and_keeps_what_was_committed,

@@ -3,7 +3,7 @@
 
 use crate::support::{Counted, Target, TurnCounter, promises};
 
-promises!(on [postgres_14, postgres_18]: a_batch_takes_four_round_trips);
+promises!(on [every_postgres]: a_batch_takes_four_round_trips);
 
 async fn a_batch_takes_four_round_trips(mut target: Target) {
     let rows = 4_000;

@@ -2,9 +2,9 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what
-//! a batch records in its own transaction), `events` (what happened), `report` (pace
-//! and time, as the runner tells).
+//! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch
+//! records in its own transaction), `events` (what happened), `report` (pace and time, as the runner tells); `recorded`
+//! (is a row as we wrote it?) is what they read by.
 
 mod carve;
 mod checkpoint;
@@ -13,12 +13,14 @@ mod install;
 mod lease;
 mod moves;
 mod quarantine;
+mod recorded;
 mod report;
 mod runs;
 mod slices;
 
 use super::dialect::Dialect;
 use super::failure::Failure;
+use super::remedy;
 use super::session::{Session, Value};
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub use lease::{Beat, Held, Taken};
 pub use moves::{Move, Moved};
 pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
+pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
@@ -91,7 +94,7 @@ impl Ledger {
         if ended.is_err() {
             self.session.rollback().await;
         }
-        ended.map_err(|failure| failure.while_doing(doing))
+        ended.map_err(|failure| remedy::of_state_tables(failure).while_doing(doing))
     }
 
     /// The next number of a table with an identity of its own, from an `insert … returning id`.

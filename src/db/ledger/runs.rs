@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use super::events::NewEvent;
+use super::recorded::Recorded;
 use super::slices::NewSlice;
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
@@ -167,7 +168,8 @@ impl Ledger {
         self.begin_reading().await?;
         let rows = self.session.fetch(&sql, values).await;
         let rows = self.end(rows, doing).await?;
-        rows.iter().map(read_run).collect()
+        let table = self.dialect.state_table("run");
+        rows.iter().map(|row| read_run(row, &table)).collect()
     }
 }
 
@@ -191,24 +193,25 @@ fn select_runs(d: Dialect) -> String {
     )
 }
 
-fn read_run(row: &Row) -> Result<RunRecord, Failure> {
-    let word = row.text(6)?;
+fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
+    let id = Recorded::new(row, table.to_owned()).int(0, "id")?;
+    let run = Recorded::new(row, format!("{table} of run {id}"));
     let read_at = row.real_or_null(17).unwrap_or_default();
     Ok(RunRecord {
-        id: row.int(0)?,
-        job: row.text(1)?,
-        digest: row.text(2)?,
-        job_text: row.text(3)?,
-        table_name: row.text(4)?,
-        place: row.text(5)?,
-        state: RunState::from_word(&word).ok_or_else(|| Failure::fatal(format!("unknown run state `{word}`")))?,
-        bound: row.text_or_null(7).map(|text| super::slices::read_key(&text)).transpose()?,
-        swept: row.int(8)? == 1,
-        estimated_rows: row.int(9)?,
+        id,
+        job: run.text(1, "job")?,
+        digest: run.text(2, "digest")?,
+        job_text: run.text(3, "job_text")?,
+        table_name: run.text(4, "table_name")?,
+        place: run.text(5, "place")?,
+        state: run.state(6)?,
+        bound: run.key_or_null(7, "bound_key")?,
+        swept: run.int(8, "swept")? == 1,
+        estimated_rows: run.int(9, "estimated_rows")?,
         actor: row.text_or_null(10),
         reason: row.text_or_null(11),
         failure: row.text_or_null(12),
-        retries: row.int(13)?,
+        retries: run.int(13, "retries")?,
         created_at: row.real_or_null(14).unwrap_or_default(),
         moved_at: row.real_or_null(15).unwrap_or_default(),
         ended_at: row.real_or_null(16),
@@ -225,13 +228,14 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
 /// Reads a heartbeat's columns where a row has them from `first` on.
 pub(super) fn read_held(row: &Row, first: usize, read_at: f64) -> Result<Option<super::Held>, Failure> {
     let Some(holder) = row.text_or_null(first) else { return Ok(None) };
+    let heartbeat = Recorded::new(row, "the heartbeat of the run".to_owned());
     let runner = Runner {
         holder,
-        host: row.text(first + 1)?,
-        boot_id: row.text(first + 2)?,
-        pid: row.int(first + 3)?,
-        pid_started: row.int(first + 4)?,
-        actor: row.text(first + 5)?,
+        host: heartbeat.text(first + 1, "host")?,
+        boot_id: heartbeat.text(first + 2, "boot_id")?,
+        pid: heartbeat.int(first + 3, "pid")?,
+        pid_started: heartbeat.int(first + 4, "pid_started")?,
+        actor: heartbeat.text(first + 5, "actor")?,
     };
     let since = row.real_or_null(first + 6).unwrap_or_default();
     let expires_in = row.real_or_null(first + 7).unwrap_or_default() - read_at;

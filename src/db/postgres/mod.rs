@@ -1,9 +1,9 @@
 //! PostgreSQL, 14 and later.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job
-//! watches), [`blockers`] (who has a lock); what they
-//! share is in [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
+//! table) with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
+//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
+//! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
 mod blockers;
 mod catalog;
@@ -11,16 +11,18 @@ mod connect;
 mod failure;
 mod lane;
 mod measured;
+mod privileges;
 mod range;
 mod sample;
 mod signals;
 mod spelling;
+mod stray;
 mod survey;
 
 use super::failure::Failure;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
-use super::{Blocker, Database, Dialect, Lane, SessionId};
+use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
 use crate::job::{Batch, Job};
 use crate::key::Key;
 use crate::pace::Sensor;
@@ -93,6 +95,13 @@ impl Database for Postgres {
 
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
         Ok(signals::sensors(&self.connector, job))
+    }
+
+    async fn stray(&self, work: &Work, slices: &[SliceRecord]) -> Result<Option<(usize, Stray)>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let stray = stray::stray(&mut session, work, slices).await;
+        session.rollback().await;
+        stray.map_err(|failure| failure.while_doing("compare the cursors with their slices"))
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// error instead of rows that are silently left out; and a range is planned with its keys, because a plan made for any
 /// range could read the whole table.
 const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC'; set local bytea_output = 'hex'; \
-    set local extra_float_digits = 1; set local row_security = off; set local plan_cache_mode = force_custom_plan";
+    set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local row_security = off; set local plan_cache_mode = force_custom_plan";
 
 /// Begins a look around that cannot write.
 pub(super) fn begin_survey() -> String {

@@ -2,7 +2,7 @@
 
 use crate::support::{Counted, Target, add_one, batches_by, promises};
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_commit_that_outlasts_its_deadline_is_settled_before_the_next_batch,
     a_backend_that_is_killed_while_it_commits_is_settled_before_the_next_batch,
 );

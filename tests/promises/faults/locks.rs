@@ -4,7 +4,7 @@ use crate::support::{Counted, Target, add_one, batches, batches_by, promises, un
 use serde_json::Value;
 use std::time::Duration;
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_range_that_stays_locked_is_set_aside_and_walked_last,
     the_end_of_a_slice_that_stays_locked_is_walked_last,
     a_table_that_somebody_keeps_holds_the_run_with_their_name,

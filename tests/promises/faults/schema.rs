@@ -2,13 +2,13 @@
 
 use crate::support::{Counted, Process, Role, Target, batches, promises, until};
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_table_of_the_same_name_gets_no_write,
     a_table_that_is_renamed_fails_the_run_until_it_is_back,
     a_column_that_changes_its_type_fails_the_run,
     a_privilege_that_is_revoked_fails_the_run_until_it_is_granted_again,
 );
-promises!(on [postgres_14, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     a_table_that_is_emptied_ends_the_run,
 );
 

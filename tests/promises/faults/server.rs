@@ -2,7 +2,7 @@
 
 use crate::support::{Counted, Role, Target, add_one, batches, batches_by, promises, stuck_run, until};
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_statement_that_somebody_cancels_pauses_the_run_with_the_reason,
     a_server_that_turns_read_only_is_waited_for,
     timeouts_of_the_database_do_not_reach_the_batches,

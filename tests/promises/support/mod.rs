@@ -22,7 +22,7 @@ mod until;
 pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use lag::{LagWatch, Sample};
-pub(crate) use postgres::program;
+pub(crate) use postgres::{postgres_versions, program};
 pub(crate) use random::{Random, rounds};
 pub(crate) use replica::Replicated;
 pub(crate) use role::Role;
@@ -33,10 +33,11 @@ pub(crate) use tidegate::{Finished, Process};
 pub(crate) use turns::TurnCounter;
 pub(crate) use until::{until, within};
 
-/// Declares a test per promise and per database: `exactly_once::no_kill_is_seen::postgres_15`. Each promise is an
+/// Declares a test per promise and per database: `exactly_once::no_kill_is_seen::sqlite`. Each promise is an
 /// `async fn(Target)` of the calling module; the list at the top of a module is its table of contents.
 ///
-/// `with Replicated on […]` gives each an `async fn(Replicated)` instead.
+/// `every_postgres` is one test that keeps the promise on each version of `TIDEGATE_TEST_POSTGRES`, one after the other;
+/// `every_postgres_since_15` leaves older ones out. `with Replicated on […]` gives each an `async fn(Replicated)` instead.
 macro_rules! promises {
     (on $databases:tt: $($promise:ident),+ $(,)?) => {
         $crate::support::promises!(with Target on $databases: $($promise),+);
@@ -48,9 +49,25 @@ macro_rules! promises {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $database() {
-                super::$promise($crate::support::$given::$database().await).await;
+                $crate::support::promises!(@on $database $promise $given);
             }
         )+
+    };
+    (@on every_postgres $promise:ident $given:ident) => {
+        $crate::support::promises!(@since 14 $promise $given);
+    };
+    (@on every_postgres_since_15 $promise:ident $given:ident) => {
+        $crate::support::promises!(@since 15 $promise $given);
+    };
+    (@since $oldest:literal $promise:ident $given:ident) => {
+        for version in $crate::support::postgres_versions().into_iter().filter(|version| *version >= $oldest) {
+            // The last of these lines tells where a promise was broken.
+            println!("on PostgreSQL {version}");
+            super::$promise($crate::support::$given::postgres(version).await).await;
+        }
+    };
+    (@on $database:ident $promise:ident $given:ident) => {
+        super::$promise($crate::support::$given::$database().await).await;
     };
 }
 pub(crate) use promises;

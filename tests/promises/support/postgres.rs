@@ -176,6 +176,15 @@ impl Drop for Cluster {
     }
 }
 
+/// The versions that the promises of `every_postgres` are kept on: those of `TIDEGATE_TEST_POSTGRES`, as in `16 17`; else
+/// the oldest and the newest that are promised, and the one between them that the distribution has.
+pub(crate) fn postgres_versions() -> Vec<u32> {
+    let selected = std::env::var("TIDEGATE_TEST_POSTGRES").unwrap_or_default();
+    let selected = if selected.trim().is_empty() { "14 15 18" } else { &selected };
+    let version = |word: &str| word.parse().unwrap_or_else(|_| panic!("TIDEGATE_TEST_POSTGRES: {word} is no version"));
+    selected.split_whitespace().map(version).collect()
+}
+
 /// A program of any installed PostgreSQL that is not part of every package, such as `pgbench`.
 pub(crate) fn program(name: &str) -> PathBuf {
     bin_folders()

@@ -28,14 +28,10 @@ pub(crate) struct Replicated {
 
 impl Replicated {
     pub(crate) async fn postgres_15() -> Self {
-        Self::start(15).await
+        Self::postgres(15).await
     }
 
-    pub(crate) async fn postgres_18() -> Self {
-        Self::start(18).await
-    }
-
-    async fn start(version: u32) -> Self {
+    pub(crate) async fn postgres(version: u32) -> Self {
         let primary = Cluster::create(version, Durability::None, SETTINGS);
         let standby = primary.create_standby(version, NAME);
         primary.start_again();

@@ -31,16 +31,12 @@ enum Door {
 }
 
 impl Target {
-    pub(crate) async fn postgres_14() -> Self {
-        Self::on(Cluster::shared(14)).await
+    pub(crate) async fn postgres(version: u32) -> Self {
+        Self::on(Cluster::shared(version)).await
     }
 
     pub(crate) async fn postgres_15() -> Self {
-        Self::on(Cluster::shared(15)).await
-    }
-
-    pub(crate) async fn postgres_18() -> Self {
-        Self::on(Cluster::shared(18)).await
+        Self::postgres(15).await
     }
 
     /// On a server of its own that the test may crash.

@@ -4,7 +4,7 @@
 use crate::support::{LagWatch, ROWS, Replicated, Role, SlowRun, promises, rounds, stays_held};
 use std::time::Duration;
 
-promises!(with Replicated on [postgres_15, postgres_18]:
+promises!(with Replicated on [every_postgres_since_15]:
     a_paused_replay_holds_the_run_in_time_and_lets_it_go_on,
 );
 promises!(with Replicated on [postgres_15]:
