@@ -135,9 +135,10 @@ impl HeldRun {
         }
         self.close_the_books().await?;
         match end {
+            // First of all: a run that succeeded is let go with that very move, and the watch may have looked since.
+            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
-            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
             End { walked: Some(Ok(Walked::Stopped)) | None, closed, .. } => Ok(Outcome::Stopped(summary, closed)),

@@ -87,6 +87,7 @@ impl Passes<'_> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
         while self.crew.gate.unpaused().await {
             if self.control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
+                super::kill_point("run-moved");
                 return Ok(true);
             }
             self.crew.look_again().await;

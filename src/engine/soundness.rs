@@ -2,6 +2,7 @@
 //! would be left out or changed twice. Pure but for the one question that only the database can answer: keys are
 //! compared by nobody else.
 
+use super::step::in_key_order;
 use crate::db::{Class, Database, Failure, Ledger, MEND, Move, RunRecord, SliceRecord, Stray};
 use crate::key::Key;
 use crate::plan::Work;
@@ -132,17 +133,17 @@ const MOST_ROWS: i64 = 1 << 50;
 /// The first place where the slices of a pass do not go on from each other, from the open end to the bound. A sweep may
 /// have one slice more: rows that were added above the bound.
 fn untiled(pass: i64, slices: &[&SliceRecord], bound: Option<&Key>) -> Option<Flaw> {
-    let mut ends = None;
-    for (place, slice) in (0..).zip(slices) {
-        if slice.number != place {
-            return Some(Flaw::of_pass(pass, format!("slice {place} is missing")));
-        }
-        if slice.range.after.as_ref() != ends {
-            return Some(Flaw::of(slice, "after_key is not where the slice before it ends"));
-        }
-        ends = Some(&slice.range.through);
+    if let Some((place, _)) = (0..).zip(slices).find(|(place, slice)| slice.number != *place) {
+        return Some(Flaw::of_pass(pass, format!("slice {place} is missing")));
     }
-    let above = (pass > 0).then(|| slices.iter().rev().nth(1)).flatten().map(|slice| &slice.range.through);
+    let in_order = in_key_order(slices);
+    let is_in_order = |slice: &SliceRecord| in_order.iter().any(|other| other.number == slice.number);
+    if let Some(stray) = slices.iter().find(|slice| !is_in_order(slice)) {
+        return Some(Flaw::of(stray, "after_key is not where the slice before it ends"));
+    }
+    let mut ends = in_order.iter().rev().map(|slice| &slice.range.through);
+    let (ends, before) = (ends.next(), ends.next());
+    let above = before.filter(|_| pass > 0);
     match bound {
         _ if ends == bound || (bound.is_some() && above == bound) => None,
         None => Some(Flaw::of_pass(pass, "there are slices, and the run has no bound_key")),
@@ -179,6 +180,14 @@ mod tests {
     /// A walk with a slice that is done, one that is under way and one that is not begun.
     fn walk() -> Vec<SliceRecord> {
         vec![slice(0, 0, "", "10", "10"), slice(0, 1, "10", "20", "15"), slice(0, 2, "20", "30", "20")]
+    }
+
+    #[test]
+    fn a_slice_that_was_carved_out_of_another_is_in_its_place() {
+        let mut slices = vec![slice(0, 0, "5", "10", "10"), slice(0, 1, "10", "20", "15"), slice(0, 2, "", "5", "2")];
+        assert_eq!(flaw(&slices, Some(&key("20")), 1), None);
+        slices[2].range.through = key("6");
+        assert!(flaw(&slices, Some(&key("20")), 1).is_some(), "an overlap");
     }
 
     /// Two passes; the second has a slice above the bound.

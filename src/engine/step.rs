@@ -71,23 +71,29 @@ pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> St
     }
 }
 
-/// How often no slice begins where another ends, or more than one does, plus one where none ends at the bound. Slices are
-/// followed by their keys: one that was carved out of another has a number behind all others.
+/// Slices that no chain from the open end reaches, plus one where the chain does not reach the bound.
 fn gaps(slices: &[&SliceRecord], bound: Option<&Key>) -> usize {
-    let mut by_start: HashMap<Option<&Key>, &SliceRecord> = HashMap::new();
-    let mut doubled = 0;
-    for slice in slices {
-        doubled += usize::from(by_start.insert(slice.range.after.as_ref(), slice).is_some());
-    }
-    let mut at = None;
-    let mut reaches_bound = bound.is_none();
-    while let Some(slice) = by_start.remove(&at) {
-        at = Some(&slice.range.through);
-        // A sweep may have one slice more: rows that were added above the bound.
-        reaches_bound |= at == bound;
-    }
+    let in_order = in_key_order(slices);
+    // A sweep may have one slice more: rows that were added above the bound.
+    let reaches_bound = bound.is_none() || in_order.iter().any(|slice| Some(&slice.range.through) == bound);
     let unwalked = slices.iter().filter(|slice| slice.done && slice.cursor.as_ref() != Some(&slice.range.through));
-    doubled + by_start.len() + usize::from(!reaches_bound) + unwalked.count()
+    slices.len() - in_order.len() + usize::from(!reaches_bound) + unwalked.count()
+}
+
+/// The slices that go on from each other, from the open end on. By their keys: one that was carved out of another has a
+/// number behind all others. Those that nobody leads to are left out.
+pub(super) fn in_key_order<'a>(slices: &[&'a SliceRecord]) -> Vec<&'a SliceRecord> {
+    let mut by_start: HashMap<Option<&Key>, &'a SliceRecord> = HashMap::new();
+    for slice in slices {
+        by_start.entry(slice.range.after.as_ref()).or_insert(slice);
+    }
+    let mut in_order = Vec::with_capacity(slices.len());
+    let mut end = None;
+    while let Some(slice) = by_start.remove(&end) {
+        end = Some(&slice.range.through);
+        in_order.push(slice);
+    }
+    in_order
 }
 
 #[cfg(test)]

@@ -103,6 +103,9 @@ impl Watch<'_> {
                 self.looked();
                 return Ok(WatchEnd::LeaseLost);
             };
+            if keep {
+                super::kill_point("heartbeat");
+            }
             for happening in self.board.happenings() {
                 self.control.call(async |ledger| ledger.note(run, holder, &happening).await).await?;
             }
@@ -167,6 +170,7 @@ impl Watch<'_> {
         }
         let (run, holder) = (self.run, self.runner.holder.as_str());
         if self.control.call(async |ledger| ledger.move_held(run, holder, &[RunState::Pausing], &by).await).await? {
+            super::kill_point("pause-reached");
             *state = RunState::Paused;
             let _ = self.events.send(Event::Moved { to: RunState::Paused, reason });
         }

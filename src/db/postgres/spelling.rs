@@ -38,12 +38,14 @@ pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set loc
 /// again. State changes do wait, and with them everything that was committed before.
 ///
 /// A server looks at the socket only when it writes to it: without the check, a batch that waits for a lock would go on
-/// waiting, with the slice locked, after its runner is gone.
+/// waiting, with the slice locked, after its runner is gone. A runner whose machine or network is gone says nothing at
+/// all: after 25 s without a sign of life the server lets go.
 pub(super) fn settings(batch: &Batch, lease: Duration) -> String {
     format!(
         "set local lock_timeout = {lock}; set local statement_timeout = {statement}; \
          set local idle_in_transaction_session_timeout = {idle}; set local synchronous_commit = off; \
-         set local client_connection_check_interval = 1000; {ALIKE}",
+         set local client_connection_check_interval = 1000; \
+         set local tcp_keepalives_idle = 10; set local tcp_keepalives_interval = 5; set local tcp_keepalives_count = 3; {ALIKE}",
         // Lost before anybody of the application has to wait longer.
         lock = batch.lock_timeout.as_millis(),
         statement = batch.statement_timeout.as_millis(),

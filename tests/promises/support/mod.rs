@@ -2,7 +2,7 @@
 //!
 //! [`target`] (a database of its own, PostgreSQL or SQLite) ← [`postgres`] (servers); [`tidegate`] (the program as a
 //! child process, given a [`job`]); [`until`](until()) (the one place that waits); [`counted`] (the table that shows a row visited
-//! twice or never); [`random`]; [`replica`] (a primary with a streaming standby), [`lag`] (how far it is behind, by the
+//! twice or never); [`random`], [`tier`] (how often); [`stall`] (a runner that sleeps, and who takes over); [`replica`] (a primary with a streaming standby), [`lag`] (how far it is behind, by the
 //! test's own measure), [`slow`] (a run that takes long enough to be looked at).
 
 mod counted;
@@ -14,22 +14,26 @@ mod replica;
 mod role;
 mod slow;
 mod small_disk;
+mod stall;
 mod target;
 mod tidegate;
+mod tier;
 mod turns;
 mod until;
 
 pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use lag::{LagWatch, Sample};
-pub(crate) use postgres::{postgres_versions, program};
-pub(crate) use random::{Random, rounds};
+pub(crate) use postgres::{Cluster, postgres_versions, program};
+pub(crate) use random::Random;
 pub(crate) use replica::Replicated;
 pub(crate) use role::Role;
 pub(crate) use slow::{ROWS, SlowRun, stays_held};
 pub(crate) use small_disk::SmallDisk;
-pub(crate) use target::Target;
+pub(crate) use stall::{StillIn, stall, successor};
+pub(crate) use target::{Door, Target};
 pub(crate) use tidegate::{Finished, Process};
+pub(crate) use tier::amount;
 pub(crate) use turns::TurnCounter;
 pub(crate) use until::{until, within};
 

@@ -13,6 +13,9 @@ pub(crate) struct Cluster {
     folder: PathBuf,
 }
 
+/// The name of a server's socket in its folder, for the default port.
+pub(super) const SOCKET: &str = ".s.PGSQL.5432";
+
 /// Whether a power cut is part of the test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -101,6 +104,11 @@ impl Cluster {
         self.run("pg_ctl", &["stop", "-w", "-m", "fast"]);
     }
 
+    /// Makes a standby a primary, and waits until it is one.
+    pub(super) fn promote(&self) {
+        self.run("pg_ctl", &["promote", "-w"]);
+    }
+
     /// Starts the server on the data it has, and waits until it answers.
     pub(crate) fn start_again(&self) {
         let log = self.folder.join("log");
@@ -110,6 +118,11 @@ impl Cluster {
     /// The folder of the socket, for programs that take it as a host name.
     pub(crate) fn socket_folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(SOCKET)
     }
 
     fn data(&self) -> PathBuf {
@@ -173,6 +186,9 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // It may be down already, and a panic while panicking would hide the first one.
         let _ = self.command("pg_ctl").args(["stop", "-m", "immediate"]).output();
+        // The rest of the folder is swept up when this process ends; a test that goes through fifty servers needs the
+        // room before.
+        let _ = std::fs::remove_dir_all(self.data());
     }
 }
 

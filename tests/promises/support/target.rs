@@ -19,7 +19,9 @@ pub(crate) struct Target {
     door: Door,
 }
 
-enum Door {
+/// A way into a database, for a test and for its tasks.
+#[derive(Clone)]
+pub(crate) enum Door {
     /// A pool, because the tests that crash the server need new connections afterwards.
     Postgres {
         pool: PgPool,
@@ -73,12 +75,30 @@ impl Target {
         let admin = PgPool::connect(&cluster.url("postgres")).await.expect("the server answers");
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.expect("a database");
         admin.close().await;
-        let url = cluster.url(&name);
-        // Named, so that a test can tell the engine's sessions from its own.
-        let options = PgConnectOptions::from_str(&url).expect("a URL of ours").application_name("test");
-        let pool = PgPoolOptions::new().connect_with(options).await.expect("the new database answers");
         let folder = TempDir::new().expect("a temporary folder");
-        Self { url, environment: Vec::new(), folder, door: Door::Postgres { pool, cluster } }
+        let url = cluster.url(&name);
+        Self { url, environment: Vec::new(), folder, door: Door::to(cluster, &name).await }
+    }
+
+    /// From now on the test looks at the database of the same name on that server. The program still has the address it
+    /// had.
+    pub(super) async fn move_to(&mut self, cluster: Arc<Cluster>) {
+        let Door::Postgres { pool, .. } = &self.door else { panic!("SQLite has no server") };
+        let name = pool.connect_options().get_database().expect("a database of ours").to_owned();
+        self.door = Door::to(cluster, &name).await;
+    }
+
+    /// Another database of the same kind, on the same server where there is one.
+    pub(crate) async fn another(&self) -> Self {
+        match &self.door {
+            Door::Postgres { cluster, .. } => Self::on(Arc::clone(cluster)).await,
+            Door::Sqlite { .. } => Self::sqlite().await,
+        }
+    }
+
+    /// Another way into the same database, for a task.
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// The server, for tests that are about servers.
@@ -118,10 +138,7 @@ impl Target {
 
     /// Runs statements that may fail, such as an application's while a server is down.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        match &self.door {
-            Door::Postgres { pool, .. } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
-            Door::Sqlite { pool } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
-        }
+        self.door.try_execute(sql).await
     }
 
     /// Takes a lock of PostgreSQL and keeps it.
@@ -161,21 +178,7 @@ impl Target {
 
     /// Every row as the text of its columns, as the database writes them; null is `∅`.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        self.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
-    }
-
-    async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
-        // The plain protocol, because it answers in text whatever the type.
-        match &self.door {
-            Door::Postgres { pool, .. } => {
-                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
-                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
-            }
-            Door::Sqlite { pool } => {
-                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
-                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
-            }
-        }
+        self.door.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 
     /// The first column of every row.
@@ -192,7 +195,47 @@ impl Target {
 
     /// The one number a query answers with, or nothing while the tables or the server are not there yet.
     pub(crate) async fn number_if_any(&self, sql: &str) -> Option<i64> {
-        self.try_rows(sql).await.ok()?.first()?.first()?.parse().ok()
+        self.door.try_rows(sql).await.ok()?.first()?.first()?.parse().ok()
+    }
+}
+
+impl Door {
+    async fn to(cluster: Arc<Cluster>, database: &str) -> Self {
+        // Named, so that a test can tell the engine's sessions from its own.
+        let options = PgConnectOptions::from_str(&cluster.url(database)).expect("a URL of ours");
+        let pool = PgPoolOptions::new().connect_with(options.application_name("test")).await;
+        Self::Postgres { pool: pool.expect("the database answers"), cluster }
+    }
+
+    /// Runs statements that may fail.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres { pool, .. } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+            Self::Sqlite { pool } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+        }
+    }
+
+    /// Every row as the text of its columns; null is `∅`.
+    pub(crate) async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
+        // The plain protocol, because it answers in text whatever the type.
+        match self {
+            Self::Postgres { pool, .. } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+            Self::Sqlite { pool } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+        }
+    }
+
+    /// Whether a new connection is accepted.
+    pub(crate) async fn opens(&self) -> bool {
+        match self {
+            Self::Postgres { pool, .. } => pool.connect_options().connect().await.is_ok(),
+            Self::Sqlite { pool } => pool.connect_options().connect().await.is_ok(),
+        }
     }
 }
 
