@@ -44,6 +44,8 @@ pub(super) struct HeldRun {
     workers: u32,
     begun: Instant,
     rows_before: u64,
+    /// Rows that are set aside, as last read.
+    rows_quarantined: u64,
 }
 
 /// Why the walk ended, with what the watch saw.
@@ -109,6 +111,7 @@ impl HeldRun {
             law,
             sensors,
             options: options.clone(),
+            rows_quarantined: record.rows_quarantined.unsigned_abs(),
             record,
             runner,
             workers,
@@ -130,9 +133,10 @@ impl HeldRun {
                 self.release(&reason).await
             };
             let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
-            return Ok(Outcome::Stopped(summary, end.closed));
+            return Ok(Outcome::Stopped(self.with_rows_aside(summary), end.closed));
         }
         self.close_the_books().await?;
+        let summary = self.with_rows_aside(summary);
         match end {
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
@@ -143,10 +147,13 @@ impl HeldRun {
         }
     }
 
-    /// Records what is counted here: tries, and where the time went.
+    /// Records what is counted here: tries, and where the time went. Reads what is counted there.
     async fn close_the_books(&mut self) -> Result<(), Failure> {
         let (run, holder, lease) = (self.record.id, self.runner.holder.as_str(), self.options.lease);
         self.board.close_the_books(&mut self.control, run, holder, lease).await?;
+        if let Some(record) = self.control.call(async |ledger| ledger.run(run).await).await? {
+            self.rows_quarantined = record.rows_quarantined.unsigned_abs();
+        }
         match self.crew.retries.load(Ordering::Relaxed) {
             0 => Ok(()),
             retries => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
@@ -239,7 +246,13 @@ impl HeldRun {
             progress,
             rows: progress.rows_changed.saturating_sub(self.rows_before),
             retries: self.crew.retries.load(Ordering::Relaxed),
+            rows_quarantined: self.rows_quarantined,
             took: self.begun.elapsed(),
         }
+    }
+
+    /// The same, with what was read since.
+    fn with_rows_aside(&self, summary: Summary) -> Summary {
+        Summary { rows_quarantined: self.rows_quarantined, ..summary }
     }
 }

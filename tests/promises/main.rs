@@ -24,6 +24,7 @@ mod changes;
 mod every_key_once;
 mod faults;
 mod keys;
+mod quarantine;
 mod round_trips;
 mod state_tables;
 

@@ -17,6 +17,9 @@ async fn a_run_of_an_older_version_goes_on_in_the_newer_one(target: Target) {
     runner.kill().await;
     until("its last commit is over", async || target.is_quiet().await).await;
     for sql in [
+        format!("drop table {}", target.state("quarantine")),
+        format!("alter table {} drop column rows_quarantined", target.state("run")),
+        format!("alter table {} drop column set_aside", target.state("slice")),
         format!("drop table {}", target.state("time_ledger")),
         format!("drop table {}", target.state("pace")),
         format!("alter table {} drop column held_seconds", target.state("run")),

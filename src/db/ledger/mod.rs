@@ -3,8 +3,8 @@
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
 //! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what
-//! a batch records in its own transaction), `events` (what happened), `report` (pace
-//! and time, as the runner tells).
+//! a batch records in its own transaction), `resolve` (rows that were set aside and are tried again), `events` (what
+//! happened), `report` (pace and time, as the runner tells).
 
 mod carve;
 mod checkpoint;
@@ -14,6 +14,7 @@ mod lease;
 mod moves;
 mod quarantine;
 mod report;
+mod resolve;
 mod runs;
 mod slices;
 
@@ -31,6 +32,7 @@ pub use moves::{Move, Moved};
 pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
 pub use report::{Report, TimeSpent};
+pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
 pub(crate) use slices::read_key;
