@@ -12,6 +12,8 @@ pub(super) enum Exit {
     Failed,
     /// The command line or the job file is wrong.
     Usage,
+    /// Done, with rows that are set aside.
+    Quarantined,
     /// Stopped before the end: paused, cancelled, SIGTERM.
     Stopped,
     /// Another runner has it.
@@ -26,6 +28,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Quarantined => 3,
             Exit::Stopped => 4,
             Exit::Held => 5,
             Exit::Unreachable => 75,

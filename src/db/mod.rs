@@ -149,6 +149,19 @@ pub struct RowAside<'a> {
     pub keep_detail: bool,
 }
 
+/// What comes of trying a row that was set aside once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriedAside {
+    /// It is changed.
+    Changed,
+    /// It is there and needs no change any more.
+    NotNeeded,
+    /// The table has no such row any more.
+    Gone,
+    /// Nothing was written: somebody else resolved it, or may change the run now. Roll back.
+    NotNow,
+}
+
 /// What a change did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -156,6 +169,24 @@ pub struct Applied {
     pub rows: u64,
     /// Rows of them that are in scope still.
     pub still_in_scope: u64,
+}
+
+impl Applied {
+    /// What this change of one row means for it.
+    ///
+    /// # Errors
+    /// When it left the row in scope: the quarantine is what tells of rows that are.
+    fn to_one_row(self, is_there: bool) -> Result<TriedAside, Failure> {
+        match self {
+            Self { still_in_scope: 1.., .. } => Err(Failure::new(
+                Class::Row,
+                "the row still matches `where` after the change, which was rolled back (is a value null?)",
+            )),
+            Self { rows: 1.., .. } => Ok(TriedAside::Changed),
+            _ if is_there => Ok(TriedAside::NotNeeded),
+            _ => Ok(TriedAside::Gone),
+        }
+    }
 }
 
 /// A checkpoint that will commit with its rows.
@@ -196,6 +227,10 @@ pub trait Lane: Send {
     /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `false`: the slice is not
     /// ours any more; roll back.
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure>;
+
+    /// Instead of a batch, in a transaction of its own: changes one row that was set aside, if it still needs it, and takes
+    /// it off the quarantine. `holder` is whoever had the run when it was read. Then `commit` or `rollback`.
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure>;
 
     /// Commits, within the job's statement timeout: the server's own does not end a COMMIT that waits. A failure of the
     /// class `Ambiguous` may be durable: ask [`Lane::committed_seq`] of a new lane.

@@ -24,7 +24,8 @@ const GRANTS: &str = "
 -- For the role that runs the jobs; put its name for ROLE.
 grant usage on schema tidegate to ROLE;
 grant select on tidegate.meta to ROLE;
-grant select, insert, update on tidegate.run, tidegate.slice, tidegate.pace, tidegate.time_ledger to ROLE;
+grant select, insert, update on tidegate.run, tidegate.slice, tidegate.pace, tidegate.time_ledger, tidegate.quarantine
+    to ROLE;
 grant select, insert, update, delete on tidegate.heartbeat to ROLE;
 grant select, insert on tidegate.event to ROLE;
 

@@ -61,6 +61,11 @@ impl BatchStatements {
         Self { dialect, work }
     }
 
+    /// In whose words they are.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The work they do.
     pub fn work(&self) -> &Work {
         &self.work
@@ -109,6 +114,11 @@ impl BatchStatements {
     pub fn count_in_scope(&self, rows: Rows) -> String {
         let table = self.dialect.table(&self.work.table);
         format!("select count(*) from {table} as t where {}", self.rows_of(rows))
+    }
+
+    /// Whether the row of a bound key is there, in scope or not.
+    pub fn is_there(&self) -> String {
+        format!("exists (select 1 from {} as t where {})", self.dialect.table(&self.work.table), self.key_condition())
     }
 
     /// The key columns, qualified, as they stand in `order by`.

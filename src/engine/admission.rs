@@ -59,6 +59,9 @@ pub(super) async fn admit(
         return Ok(Admission::Not(outcome));
     }
     super::kill_point("lease-taken");
+    if resumed {
+        ledger.keep_job_text(run, &runner.holder, &job.text).await?;
+    }
     let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
     // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
     // depends on is pinned by its place, which every batch compares.

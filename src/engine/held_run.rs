@@ -45,6 +45,8 @@ pub(super) struct HeldRun {
     workers: u32,
     begun: Instant,
     rows_before: u64,
+    /// Rows that are set aside, as last read.
+    rows_quarantined: u64,
 }
 
 /// Why the walk ended, with what the watch saw.
@@ -110,6 +112,7 @@ impl HeldRun {
             law,
             sensors,
             options: options.clone(),
+            rows_quarantined: record.rows_quarantined.unsigned_abs(),
             record,
             runner,
             workers,
@@ -131,9 +134,10 @@ impl HeldRun {
                 self.release(&reason).await
             };
             let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
-            return Ok(Outcome::Stopped(summary, end.closed));
+            return Ok(Outcome::Stopped(self.with_rows_aside(summary), end.closed));
         }
         self.close_the_books().await?;
+        let summary = self.with_rows_aside(summary);
         match end {
             // First of all: a run that succeeded is let go with that very move, and the watch may have looked since.
             End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
@@ -145,10 +149,13 @@ impl HeldRun {
         }
     }
 
-    /// Records what is counted here: tries, and where the time went.
+    /// Records what is counted here: tries, and where the time went. Reads what is counted there.
     async fn close_the_books(&mut self) -> Result<(), Failure> {
         let (run, holder, lease) = (self.record.id, self.runner.holder.as_str(), self.options.lease);
         self.board.close_the_books(&mut self.control, run, holder, lease).await?;
+        if let Some(record) = self.control.call(async |ledger| ledger.run(run).await).await? {
+            self.rows_quarantined = record.rows_quarantined.unsigned_abs();
+        }
         match self.crew.retries.load(Ordering::Relaxed) {
             0 => Ok(()),
             retries => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
@@ -241,7 +248,13 @@ impl HeldRun {
             progress,
             rows: progress.rows_changed.saturating_sub(self.rows_before),
             retries: self.crew.retries.load(Ordering::Relaxed),
+            rows_quarantined: self.rows_quarantined,
             took: self.begun.elapsed(),
         }
+    }
+
+    /// The same, with what was read since.
+    fn with_rows_aside(&self, summary: Summary) -> Summary {
+        Summary { rows_quarantined: self.rows_quarantined, ..summary }
     }
 }

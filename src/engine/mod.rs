@@ -4,7 +4,8 @@
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
 //! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
 //! hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
-//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT.
+//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT. Beside all of it: [`retry`], for rows that a
+//! run has set aside.
 
 mod admission;
 mod answer;
@@ -20,6 +21,7 @@ mod pacing;
 mod passes;
 mod planning;
 mod recovery;
+mod retry;
 mod settle;
 mod soundness;
 mod step;
@@ -39,6 +41,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
 
 pub use meter::Meter;
 pub use planning::{plan, sample};
+pub use retry::{Retried, Retry, TriedRow, retry};
 pub use step::{Proof, Step, next_step};
 pub use tally::Tally;
 
@@ -106,6 +109,8 @@ pub struct Summary {
     pub rows: u64,
     /// Batches that this runner tried again.
     pub retries: u64,
+    /// Rows of the whole run that are set aside.
+    pub rows_quarantined: u64,
     /// This runner's time.
     pub took: Duration,
 }

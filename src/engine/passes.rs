@@ -6,7 +6,7 @@ use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
 use super::worker;
-use crate::db::{Failure, Move, RunRecord};
+use crate::db::{Failure, Happening, Move, RunRecord};
 use crate::event::Event;
 use crate::key::KeyRange;
 use crate::run::RunState;
@@ -53,7 +53,9 @@ impl Passes<'_> {
                     self.crew.send(Event::SweepStarted { pass });
                 }
                 Step::Done(proof) => {
-                    let proven = self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed().await?;
+                    let proof = Proof { rows_quarantined: self.rows_quarantined().await?, ..proof };
+                    let proven =
+                        self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed(proof).await?;
                     return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
                 }
                 Step::NotProven(why) => return Ok(Walked::NotProven(why)),
@@ -75,8 +77,19 @@ impl Passes<'_> {
         self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
     }
 
-    async fn succeed(&mut self) -> Result<bool, Failure> {
-        let Crew { run, holder, lease, .. } = self.crew.as_ref();
+    /// No worker walks any more, so it stays as it is.
+    async fn rows_quarantined(&mut self) -> Result<i64, Failure> {
+        let run = self.record.id;
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
+        Ok(record.map_or(0, |record| record.rows_quarantined))
+    }
+
+    async fn succeed(&mut self, proof: Proof) -> Result<bool, Failure> {
+        let Crew { run, holder, lease, actor, .. } = self.crew.as_ref();
+        if proof.rows_quarantined > 0 {
+            let detail = format!("{} could not be changed", proof.rows_quarantined);
+            self.board.tell_of(Happening { kind: "rows-quarantined", actor: actor.clone(), detail });
+        }
         self.board.close_the_books(self.control, *run, holder, *lease).await?;
         self.reach(RunState::Sweeping, RunState::Succeeded).await
     }

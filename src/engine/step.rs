@@ -22,7 +22,7 @@ pub enum Step {
     NotProven(String),
 }
 
-/// Why a run is done: its slices tile the captured key range, and the last sweep found no row.
+/// Why a run is done: its slices tile the captured key range, and the last sweep found no row but those set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
     /// Slices of the walk, tiling the range from its open end to the bound.
@@ -31,8 +31,10 @@ pub struct Proof {
     pub gaps: usize,
     /// Passes over what was left; 0 where the job has no `where` to prove it by.
     pub sweep_passes: i64,
-    /// Rows in scope that the last pass found: always 0 in a proof.
+    /// Rows in scope that the last pass found beside those that are set aside: always 0 in a proof.
     pub rows_left: i64,
+    /// Rows that are set aside: all that is left. The slices do not know them.
+    pub rows_quarantined: i64,
 }
 
 /// Decides from what is recorded, never from what is remembered.
@@ -47,7 +49,7 @@ pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> St
         return Step::Walk(last_pass);
     }
     let walked = slices.iter().filter(|slice| slice.pass == 0).count();
-    let proof = Proof { slices: walked, gaps: 0, sweep_passes: last_pass, rows_left: 0 };
+    let proof = Proof { slices: walked, gaps: 0, sweep_passes: last_pass, rows_left: 0, rows_quarantined: 0 };
     if !swept || bound.is_none() {
         return Step::Done(proof);
     }
@@ -134,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_walk_without_where_is_done_by_its_tiles() {
-        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 0, rows_left: 0 };
+        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 0, rows_left: 0, rows_quarantined: 0 };
         assert_eq!(next_step(&walked(), Some(&key("20")), false), Step::Done(proof));
-        let empty = Proof { slices: 0, gaps: 0, sweep_passes: 0, rows_left: 0 };
+        let empty = Proof { slices: 0, gaps: 0, sweep_passes: 0, rows_left: 0, rows_quarantined: 0 };
         assert_eq!(next_step(&[], None, true), Step::Done(empty));
     }
 
@@ -168,7 +170,7 @@ mod tests {
         slices.extend([slice(1, "", "10", true, 3), slice(1, "10", "20", true, 0)]);
         assert_eq!(next_step(&slices, Some(&bound), true), Step::Sweep(2));
         slices.extend([slice(2, "", "10", true, 0), slice(2, "10", "20", true, 0)]);
-        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 2, rows_left: 0 };
+        let proof = Proof { slices: 2, gaps: 0, sweep_passes: 2, rows_left: 0, rows_quarantined: 0 };
         assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof));
         slices.push(slice(2, "20", "29", true, 0));
         assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof), "rows above the bound are swept too");

@@ -68,6 +68,11 @@ impl Plan {
         self.survey.last.as_ref()
     }
 
+    /// How many rows a run may set aside.
+    pub fn quarantine_limit(&self) -> u64 {
+        self.job.errors.limit(self.table.estimated_rows)
+    }
+
     /// How much there is to do, from statistics.
     pub fn estimate(&self) -> Estimate {
         Estimate::from_statistics(self.table.estimated_rows, self.survey.estimated_scope, self.sizes.start)

@@ -27,6 +27,7 @@ mod faults;
 mod identifiers;
 mod keys;
 mod one_holder;
+mod quarantine;
 mod round_trips;
 mod state_tables;
 

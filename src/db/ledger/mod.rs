@@ -3,8 +3,8 @@
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
 //! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch
-//! records in its own transaction), `events` (what happened), `report` (pace and time, as the runner tells); `recorded`
-//! (is a row as we wrote it?) is what they read by.
+//! records in its own transaction), `resolve` (rows that were set aside and are tried again), `events` (what happened),
+//! `report` (pace and time, as the runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
 mod carve;
 mod checkpoint;
@@ -15,6 +15,7 @@ mod moves;
 mod quarantine;
 mod recorded;
 mod report;
+mod resolve;
 mod runs;
 mod slices;
 
@@ -34,6 +35,7 @@ pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
 pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
+pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
 pub(crate) use slices::read_key;

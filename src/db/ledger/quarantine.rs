@@ -65,8 +65,9 @@ pub(crate) async fn set_row_aside<S: Session>(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (run_id, key) do update set pass = excluded.pass, \
          slice = excluded.slice, code = excluded.code, message = excluded.message, \
          constraint_name = excluded.constraint_name, column_name = excluded.column_name, detail = excluded.detail, \
-         tries = {quarantine_name}.tries + 1, resolved_at = null",
+         tries = {quarantine_name}.tries + 1, at = {now}, resolved_at = null",
         quarantine_name = dialect.row_of("quarantine"),
+        now = dialect.now(),
     );
     session.execute(&sql, &values(lease, &key, aside)).await?;
     Ok(true)
@@ -89,7 +90,7 @@ fn values(lease: &SliceLease, key: &str, aside: &RowAside<'_>) -> [Value; 9] {
 }
 
 impl Ledger {
-    /// The rows of a run that are set aside and not resolved, by slice; at most `limit`.
+    /// The rows of a run that are set aside and not resolved, the oldest first; at most `limit`.
     ///
     /// # Errors
     /// When the database does not answer.

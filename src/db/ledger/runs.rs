@@ -21,7 +21,7 @@ pub struct RunRecord {
     pub job: String,
     /// Of what the job does.
     pub digest: String,
-    /// The whole job file, as it was at the start.
+    /// The whole job file, as its last runner had it.
     pub job_text: String,
     /// The table it walks.
     pub table_name: String,
@@ -134,6 +134,17 @@ impl Ledger {
         self.begin().await?;
         let created = self.insert_run(new).await;
         self.end(created, "record the run").await
+    }
+
+    /// Keeps the job file as its new runner has it: how fast it goes and how many rows may fail are not pinned.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_job_text(&mut self, run: i64, holder: &str, text: &str) -> Result<(), Failure> {
+        self.begin().await?;
+        let sql = format!("update {} set job_text = $3 where id = $1 and holder = $2", self.dialect.state_table("run"));
+        let kept = self.session.execute(&sql, &[run.into(), holder.into(), text.into()]).await.map(drop);
+        self.end(kept, "keep the job file").await
     }
 
     async fn insert_run(&mut self, new: &NewRun) -> Result<i64, Failure> {

@@ -3,12 +3,13 @@
 
 use super::connect::PostgresSession;
 use super::range::change;
-use super::spelling::{BY_CHOICE, BY_INDEX, bound, key_as_stored, place_expression, settings};
+use super::spelling::{BY_CHOICE, BY_INDEX, bound, key_as_stored, key_values, place_expression, settings};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
+use crate::db::ledger::{self, LockedAside};
 use crate::db::session::Session;
 use crate::db::statement::{BatchStatements, Rows};
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, RowAside, SessionId, SliceLease, ledger};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -48,6 +49,17 @@ impl PostgresLane {
 
     fn enter(&mut self, phase: Phase) {
         self.session.enter(phase, self.statement_timeout);
+    }
+
+    /// Whether it is still the place that the run was planned on.
+    fn proves_the_place(&self, place: &str) -> Result<(), Failure> {
+        if place == self.place {
+            return Ok(());
+        }
+        Err(Failure::fatal(
+            "the server, the table or its columns are not those the run was planned on; \
+             nothing was written. Look at what changed, then start over with `run --restart`",
+        ))
     }
 
     /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it.
@@ -92,12 +104,7 @@ impl Lane for PostgresLane {
         self.enter(Phase::Begin);
         let answer = self.session.script(&self.opening(lease, rows)).await?;
         let Some(row) = answer.first() else { return Ok(None) };
-        if row.text(3)? != self.place {
-            return Err(Failure::fatal(
-                "the server, the table or its columns are not those the run was planned on; \
-                 nothing was written. Look at what changed, then start over with `run --restart`",
-            ));
-        }
+        self.proves_the_place(&row.text(3)?)?;
         self.process = row.int_or_null(6);
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         if after.is_none() != self.open_below {
@@ -150,6 +157,22 @@ impl Lane for PostgresLane {
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
         self.enter(Phase::Checkpoint);
         ledger::carve(&mut self.session, Dialect::Postgres, lease, batch).await
+    }
+
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
+        self.enter(Phase::Begin);
+        self.session.script(&format!("begin; {}", self.settings)).await?;
+        let key = key_values(&row.key);
+        let place = place_expression(self.statements.work());
+        let locked = ledger::lock_row_aside(&mut self.session, &self.statements, &place, row, holder, &key).await?;
+        let Some(LockedAside { place, is_there }) = locked else { return Ok(TriedAside::NotNow) };
+        self.proves_the_place(&place)?;
+        self.enter(Phase::Apply);
+        let applied = change(&mut self.session, &self.statements, Rows::One, &key).await?;
+        let tried = applied.to_one_row(is_there)?;
+        self.enter(Phase::Checkpoint);
+        ledger::resolve(&mut self.session, Dialect::Postgres, row, applied.rows).await?;
+        Ok(tried)
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {

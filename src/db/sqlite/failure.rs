@@ -9,6 +9,12 @@ pub(super) const ERROR: &str = "1";
 /// A statement that was stopped in the middle.
 const INTERRUPT: i32 = 9;
 
+/// Constraints that tell their name or their column.
+const CONSTRAINT_CHECK: i32 = 275;
+const CONSTRAINT_NOTNULL: i32 = 1299;
+const CONSTRAINT_PRIMARYKEY: i32 = 1555;
+const CONSTRAINT_UNIQUE: i32 = 2067;
+
 /// A trigger's own `raise`.
 const CONSTRAINT_TRIGGER: i32 = 1811;
 
@@ -58,8 +64,7 @@ pub(super) fn from_sqlx_at(error: &sqlx::Error, at: Circumstances) -> Failure {
             // A code that is no number has no class, and that is fatal.
             let number = code.parse().unwrap_or_default();
             let class = class_of(number, at);
-            let fault = || Box::new(RowFault { detail: database.message().to_owned(), ..RowFault::default() });
-            let row = (class == Class::Row).then(fault);
+            let row = (class == Class::Row).then(|| Box::new(row_fault(number, database.message())));
             Failure {
                 row,
                 code: Some(code.into_owned()),
@@ -79,6 +84,22 @@ pub(super) fn from_sqlx_at(error: &sqlx::Error, at: Circumstances) -> Failure {
 /// A call on a connection that was given up.
 pub(super) fn closed() -> Failure {
     Failure::new(Class::Lost, "connection closed")
+}
+
+/// What SQLite names in its message: `CHECK constraint failed: positive`, `NOT NULL constraint failed: users.email`. A
+/// unique constraint it tells by its columns.
+fn row_fault(code: i32, message: &str) -> RowFault {
+    let named = message.split_once(" constraint failed: ").map(|(_, named)| named);
+    let column = || named.and_then(|named| named.split_once('.')).map(|(_, column)| column.to_owned());
+    let (constraint, column) = match code {
+        CONSTRAINT_CHECK => (named.map(str::to_owned), None),
+        CONSTRAINT_NOTNULL => (None, column()),
+        CONSTRAINT_PRIMARYKEY | CONSTRAINT_UNIQUE if named.is_some_and(|named| !named.contains(',')) => {
+            (None, column())
+        }
+        _ => (None, None),
+    };
+    RowFault { constraint, column, detail: message.to_owned() }
 }
 
 /// What may be shown. SQLite's own messages name the table and the column and never a value; a trigger's may.
@@ -148,6 +169,23 @@ mod tests {
         }
         assert_eq!(class_of(2067, at(Phase::Checkpoint)), Class::Fatal);
         assert_eq!(class_of(787, at(Phase::Commit)), Class::Row, "a deferred foreign key");
+    }
+
+    #[test]
+    fn a_constraint_is_told_by_its_name_or_its_column() {
+        let table = [
+            (CONSTRAINT_CHECK, "CHECK constraint failed: positive", Some("positive"), None),
+            (CONSTRAINT_NOTNULL, "NOT NULL constraint failed: users.email", None, Some("email")),
+            (CONSTRAINT_UNIQUE, "UNIQUE constraint failed: users.email", None, Some("email")),
+            (CONSTRAINT_UNIQUE, "UNIQUE constraint failed: users.first, users.last", None, None),
+            (CONSTRAINT_UNIQUE, "UNIQUE constraint failed: index 'by_lower_email'", None, None),
+            (CONSTRAINT_TRIGGER, "a constraint failed: anna.doe", None, None),
+            (787, "FOREIGN KEY constraint failed", None, None),
+        ];
+        for (code, message, constraint, column) in table {
+            let fault = row_fault(code, message);
+            assert_eq!((fault.constraint.as_deref(), fault.column.as_deref()), (constraint, column), "{message}");
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use super::place::place_expression;
 use super::range::{change, range_end};
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
+use crate::db::ledger::{self, LockedAside};
 use crate::db::session::Session;
 use crate::db::statement::{BatchStatements, Rows};
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, RowAside, SessionId, SliceLease, ledger};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -36,6 +37,17 @@ impl SqliteLane {
         }
     }
 
+    /// Whether it is still the place that the run was planned on.
+    fn proves_the_place(&self, place: &str) -> Result<(), Failure> {
+        if place == self.place {
+            return Ok(());
+        }
+        Err(Failure::fatal(
+            "the table or its columns are not those the run was planned on; \
+             nothing was written. Look at what changed, then start over with `run --restart`",
+        ))
+    }
+
     async fn open_as_writer(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
         let sql = format!(
             "select s.seq, s.cursor_key, s.through_key, {place} from tidegate_slice as s \
@@ -53,12 +65,7 @@ impl SqliteLane {
         ];
         let answer = self.session.fetch(&sql, &values).await?;
         let Some(row) = answer.first() else { return Ok(None) };
-        if row.text(3)? != self.place {
-            return Err(Failure::fatal(
-                "the table or its columns are not those the run was planned on; \
-                 nothing was written. Look at what changed, then start over with `run --restart`",
-            ));
-        }
+        self.proves_the_place(&row.text(3)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
         let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
@@ -112,6 +119,24 @@ impl Lane for SqliteLane {
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
         self.session.enter(Phase::Checkpoint);
         ledger::carve(&mut self.session, Dialect::Sqlite, lease, batch).await
+    }
+
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
+        self.manners.let_others_write().await;
+        self.session.enter(Phase::Begin);
+        self.session.script(BEGIN_WRITING).await?;
+        self.manners.begin();
+        let key = key_text::values_of(&row.key)?;
+        let place = place_expression(self.statements.work());
+        let locked = ledger::lock_row_aside(&mut self.session, &self.statements, &place, row, holder, &key).await?;
+        let Some(LockedAside { place, is_there }) = locked else { return Ok(TriedAside::NotNow) };
+        self.proves_the_place(&place)?;
+        self.session.enter(Phase::Apply);
+        let applied = change(&mut self.session, &self.statements, Rows::One, &key).await?;
+        let tried = applied.to_one_row(is_there)?;
+        self.session.enter(Phase::Checkpoint);
+        ledger::resolve(&mut self.session, Dialect::Sqlite, row, applied.rows).await?;
+        Ok(tried)
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {

@@ -24,3 +24,5 @@ alter table tidegate.run add column rows_quarantined bigint not null default 0;
 
 -- slice.set_aside: carved out of another slice because somebody kept a lock on its rows; walked last.
 alter table tidegate.slice add column set_aside boolean not null default false;
+
+-- run.job_text: the whole file as the last runner had it, so that what is tried again by hand is tried as the run would.

@@ -23,3 +23,5 @@ alter table tidegate_run add column rows_quarantined integer not null default 0;
 
 -- slice.set_aside: carved out of another slice because somebody kept a lock on its rows; walked last.
 alter table tidegate_slice add column set_aside integer not null default 0;
+
+-- run.job_text: the whole file as the last runner had it, so that what is tried again by hand is tried as the run would.
