@@ -4,13 +4,13 @@
 use crate::support::{Counted, Random, Target, batches, promises, within};
 use std::time::{Duration, Instant};
 
-promises!(on [postgres_15, sqlite]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     a_kill_at_a_named_point_is_not_seen,
     fifty_kills_at_random_are_not_seen,
     after_a_kill_on_this_machine_the_next_run_starts_at_once,
     after_a_kill_elsewhere_the_next_run_starts_when_the_lease_is_out,
 );
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [postgres_14, postgres_15, postgres_18, postgres_15_behind_pgbouncer, sqlite]:
     an_uninterrupted_run_applies_once,
     a_run_that_is_done_touches_nothing,
 );

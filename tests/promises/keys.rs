@@ -6,7 +6,7 @@ mod matrix;
 use crate::support::{Job, Target, add_one, batches_by, promises};
 use matrix::{KeyCase, POSTGRES, SQLITE};
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [postgres_14, postgres_15, postgres_18, postgres_15_behind_pgbouncer, sqlite]:
     every_row_of_every_key_type_is_visited_once,
     a_key_may_have_the_names_that_we_use,
 );

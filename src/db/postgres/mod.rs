@@ -1,20 +1,31 @@
 //! PostgreSQL, 14 and later.
 //!
-//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job watches); what they
-//! share is in [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
+//! Reading order: [`url`] → [`parameter`] → [`host`] → [`destination`] (where a connection leads, with [`tls`] and
+//! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
+//! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table), [`survey`] (bounds, cuts, query
+//! plans), [`lane`] (one batch), [`signals`] (what a job watches); what they share is in [`spelling`] and [`range`];
+//! [`measured`] reads what a user's query returns.
 
 mod catalog;
 mod connect;
+mod connector;
+mod destination;
 mod failure;
+mod host;
 mod lane;
 mod measured;
+mod parameter;
+mod password_file;
+mod pooler;
 mod range;
 mod sample;
 mod signals;
 mod spelling;
 mod survey;
+mod tls;
+mod url;
 
+use super::address::AddressError;
 use super::failure::Failure;
 use super::ledger::Ledger;
 use super::session::Session;
@@ -24,9 +35,10 @@ use crate::key::Key;
 use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
-use connect::Connector;
+use connector::Connector;
 use std::time::Duration;
-use url::Url;
+
+pub use url::PostgresUrl;
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
@@ -34,8 +46,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &Url) -> Result<Self, Failure> {
-        Ok(Self { connector: Connector::new(url)? })
+    pub(super) fn new(url: &PostgresUrl) -> Result<Self, AddressError> {
+        Ok(Self { connector: Connector::to_write(url)? })
     }
 }
 
@@ -47,6 +59,10 @@ impl Database for Postgres {
 
     fn address(&self) -> String {
         self.connector.address()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.connector.warnings()
     }
 
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {

@@ -21,7 +21,7 @@ const SETTINGS: &str = "wal_level = replica\nmax_wal_senders = 5\nwal_keep_size 
 /// A primary with one streaming standby. The target is a database on the primary.
 pub(crate) struct Replicated {
     pub(crate) target: Target,
-    standby: Cluster,
+    standby: Arc<Cluster>,
     /// A pool, because the standby is stopped and started; lazy, for the same reason.
     door: PgPool,
 }
@@ -37,7 +37,7 @@ impl Replicated {
 
     async fn start(version: u32) -> Self {
         let primary = Cluster::create(version, Durability::None, SETTINGS);
-        let standby = primary.create_standby(version, NAME);
+        let standby = Arc::new(primary.create_standby(version, NAME));
         primary.start_again();
         standby.start_again();
         let target = Target::on(Arc::new(primary)).await;
@@ -51,6 +51,18 @@ impl Replicated {
     /// The standby's address, for `url_env`.
     pub(crate) fn url(&self) -> String {
         self.standby.url("postgres")
+    }
+
+    /// The primary stops, and the standby takes its place; the same database there.
+    pub(crate) async fn fail_over(&self) -> Target {
+        self.target.cluster().stop_fast();
+        self.standby.promote();
+        Target::at(Arc::clone(&self.standby), self.target.database()).await
+    }
+
+    /// The folders of both servers' sockets: the primary's, the standby's.
+    pub(crate) fn socket_folders(&self) -> [String; 2] {
+        [self.target.cluster(), &self.standby].map(|cluster| cluster.socket_folder().display().to_string())
     }
 
     /// Waits until the primary sees the standby stream, and the standby has replayed what there is now.
