@@ -40,7 +40,7 @@ struct Arguments {
 /// What every command hears.
 #[derive(clap::Args)]
 struct Shared {
-    /// `postgres://USER@HOST/DATABASE` or `sqlite:PATH`; without a password: that belongs into DATABASE_URL or PGPASSFILE
+    /// `postgres://USER@HOST/DATABASE` or `sqlite:PATH`; a password belongs into DATABASE_URL, DATABASE_URL_FILE or PGPASSFILE
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// How results are written to stdout

@@ -34,6 +34,7 @@ pub use ledger::{
     Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
     SCHEMA_VERSION, SliceRecord, Taken, TimeSpent,
 };
+pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
 
@@ -45,6 +46,11 @@ pub trait Database: Send + Sync {
 
     /// Where it is, fit for a screen: never a password.
     fn address(&self) -> String;
+
+    /// What somebody should know before it is used, such as a connection that anybody could listen to.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What the catalog says about a job's table. Reads only.
     async fn facts(&self, job: &Job) -> Result<Facts, Failure>;
@@ -89,8 +95,8 @@ pub trait Database: Send + Sync {
 /// A database at that address.
 ///
 /// # Errors
-/// When the address cannot be used.
-pub fn database(address: &Address) -> Result<Arc<dyn Database>, Failure> {
+/// When the address asks for something that is not done here.
+pub fn database(address: &Address) -> Result<Arc<dyn Database>, AddressError> {
     Ok(match address {
         Address::Postgres(url) => Arc::new(postgres::Postgres::new(url)?),
         Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path)),

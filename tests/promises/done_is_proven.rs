@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use writers::{Version, Writers};
 
-promises!(on [every_postgres, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     an_empty_table_is_done,
     one_row_is_done,
     keys_far_apart_are_walked_quickly,
@@ -21,6 +21,8 @@ promises!(on [every_postgres, sqlite]:
 );
 promises!(on [postgres_15, sqlite]:
     eight_writers_agree_with_their_ledger_without_a_run,
+);
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     eight_writers_agree_with_their_ledger_after_a_run,
 );
 

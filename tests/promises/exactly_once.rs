@@ -4,14 +4,14 @@
 use crate::support::{Counted, Random, Target, add_one, batches, batches_of, promises, within};
 use std::time::{Duration, Instant};
 
-promises!(on [postgres_15, sqlite]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     a_kill_at_a_named_point_is_not_seen,
     fifty_kills_at_random_are_not_seen,
     after_a_kill_on_this_machine_the_next_run_starts_at_once,
     after_a_kill_elsewhere_the_next_run_starts_when_the_lease_is_out,
 );
 promises!(on [every_postgres]: a_partitioned_table_is_walked_through_its_parent);
-promises!(on [every_postgres, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     an_uninterrupted_run_applies_once,
     a_run_that_is_done_touches_nothing,
 );

@@ -6,7 +6,7 @@ mod matrix;
 use crate::support::{Job, Random, Target, add_one, batches_by, promises};
 use matrix::{KeyCase, POSTGRES, RANDOM_VALUES, SQLITE};
 
-promises!(on [every_postgres, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     every_row_of_every_key_type_is_visited_once,
     a_key_may_have_the_names_that_we_use,
 );

@@ -21,7 +21,9 @@ mod same_job_file;
 mod the_application_comes_first;
 
 mod batch_size;
+mod behind_a_pooler;
 mod changes;
+mod connection_policy;
 mod every_key_once;
 mod faults;
 mod identifiers;

@@ -7,7 +7,7 @@ use crate::support::{
 };
 use tidegate::run::RunState;
 
-promises!(on [every_postgres, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     a_pause_is_in_force_within_one_batch_and_resume_goes_on,
     a_pause_without_a_runner_keeps_the_next_one_away,
     cancel_ends_the_run_and_keeps_what_was_committed,
@@ -19,7 +19,7 @@ promises!(on [every_postgres, sqlite]:
 promises!(on [postgres_15]:
     a_pause_is_pausing_until_no_batch_is_in_hand,
 );
-promises!(on [postgres_15, sqlite]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     fifty_concurrent_intents_make_only_legal_moves,
 );
 

@@ -1,5 +1,6 @@
-//! How does one batch run on PostgreSQL? Four round trips: `begin` with the slice's lock and the batch's end, the
-//! change, the checkpoint, `commit`. Knows neither retries nor slices beyond the one it is given.
+//! How does one batch run on PostgreSQL? Six round trips: one for `begin` with the slice's lock and the batch's end, two
+//! each for the change and the checkpoint (a statement without a name is parsed, then run), one for `commit`. Knows
+//! neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
 use super::range::change;

@@ -1,16 +1,24 @@
 //! PostgreSQL, 14 and later.
 //!
-//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table) with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
+//! Reading order: [`url`] → [`parameter`] → [`host`] → [`destination`] (where a connection leads, with [`tls`] and
+//! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
+//! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
+//! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
 //! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
 mod blockers;
 mod catalog;
 mod connect;
+mod connector;
+mod destination;
 mod failure;
+mod host;
 mod lane;
 mod measured;
+mod parameter;
+mod password_file;
+mod pooler;
 mod privileges;
 mod range;
 mod sample;
@@ -18,7 +26,10 @@ mod signals;
 mod spelling;
 mod stray;
 mod survey;
+mod tls;
+mod url;
 
+use super::address::AddressError;
 use super::failure::Failure;
 use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
@@ -28,9 +39,10 @@ use crate::key::Key;
 use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
-use connect::Connector;
+use connector::Connector;
 use std::time::Duration;
-use url::Url;
+
+pub use url::PostgresUrl;
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
@@ -38,8 +50,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &Url) -> Result<Self, Failure> {
-        Ok(Self { connector: Connector::new(url)? })
+    pub(super) fn new(url: &PostgresUrl) -> Result<Self, AddressError> {
+        Ok(Self { connector: Connector::to_write(url)? })
     }
 }
 
@@ -51,6 +63,10 @@ impl Database for Postgres {
 
     fn address(&self) -> String {
         self.connector.address()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.connector.warnings()
     }
 
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {

@@ -1,6 +1,7 @@
 //! What does every promise test need? A [`Target`] to work on, the program to run on it, and a way to wait for facts.
 //!
-//! [`target`] (a database of its own, PostgreSQL or SQLite) ← [`postgres`] (servers); [`tidegate`] (the program as a
+//! [`target`] (a database of its own, PostgreSQL or SQLite) ← [`postgres`] (servers) and [`pgbouncer`] (a pooler before
+//! one); [`tidegate`] (the program as a
 //! child process, given a [`job`]); [`until`](until()) (the one place that waits); [`counted`] (the table that shows a row visited
 //! twice or never); [`random`], [`tier`] (how often); [`stall`] (a runner that sleeps, and who takes over); [`replica`] (a primary with a streaming standby), [`lag`] (how far it is behind, by the
 //! test's own measure), [`slow`] (a run that takes long enough to be looked at).
@@ -8,6 +9,7 @@
 mod counted;
 mod job;
 mod lag;
+mod pgbouncer;
 mod postgres;
 mod random;
 mod replica;
@@ -31,7 +33,7 @@ pub(crate) use role::Role;
 pub(crate) use slow::{ROWS, SlowRun, stays_held};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use stall::{StillIn, stall, successor};
-pub(crate) use target::{Door, Target};
+pub(crate) use target::{Door, LOCKED, Target};
 pub(crate) use tidegate::{Finished, Process};
 pub(crate) use tier::amount;
 pub(crate) use turns::TurnCounter;

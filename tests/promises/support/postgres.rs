@@ -115,6 +115,17 @@ impl Cluster {
         self.run("pg_ctl", &["start", "-w", "-l", log.to_str().expect("a plain path")]);
     }
 
+    /// Whoever connects as that role must know its password. Before the start.
+    pub(super) fn ask_for_the_password_of(&self, role: &str) {
+        let rules = format!("local all {role} scram-sha-256\nlocal all all trust\n");
+        std::fs::write(self.data().join("pg_hba.conf"), rules).expect("rules");
+    }
+
+    /// What the server wrote about itself.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     /// The folder of the socket, for programs that take it as a host name.
     pub(crate) fn socket_folder(&self) -> &Path {
         &self.folder
@@ -135,7 +146,7 @@ impl Cluster {
             output.status.success(),
             "{program} {arguments:?}: {}{}",
             String::from_utf8_lossy(&output.stderr),
-            std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+            self.log()
         );
     }
 
@@ -249,7 +260,7 @@ fn id(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("a number").trim().to_owned()
 }
 
-fn as_server_user(program: &Path) -> Command {
+pub(super) fn as_server_user(program: &Path) -> Command {
     let Some(user) = server_user() else { return Command::new(program) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={user}")).arg(format!("--regid={}", id(&["-g", &user])));
@@ -257,7 +268,7 @@ fn as_server_user(program: &Path) -> Command {
     command
 }
 
-fn checked(command: &mut Command) {
+pub(super) fn checked(command: &mut Command) {
     let status = command.status().expect("a system program");
     assert!(status.success(), "{command:?}: {status}");
 }

@@ -22,7 +22,7 @@ const SETTINGS: &str = "wal_level = replica\nmax_wal_senders = 5\nwal_keep_size 
 pub(crate) struct Replicated {
     pub(crate) target: Target,
     version: u32,
-    standby: Cluster,
+    standby: Arc<Cluster>,
     /// A pool, because the standby is stopped and started; lazy, for the same reason.
     door: PgPool,
 }
@@ -34,7 +34,7 @@ impl Replicated {
 
     pub(crate) async fn postgres(version: u32) -> Self {
         let primary = Cluster::create(version, Durability::None, SETTINGS);
-        let standby = primary.create_standby(version, NAME);
+        let standby = Arc::new(primary.create_standby(version, NAME));
         primary.start_again();
         standby.start_again();
         let target = Target::on(Arc::new(primary)).await;
@@ -47,6 +47,18 @@ impl Replicated {
     /// The standby's address, for `url_env`.
     pub(crate) fn url(&self) -> String {
         self.standby.url("postgres")
+    }
+
+    /// The primary stops, and the standby takes its place; the same database there.
+    pub(crate) async fn hand_over(&self) -> Target {
+        self.target.cluster().stop_fast();
+        self.standby.promote();
+        Target::at(Arc::clone(&self.standby), self.target.database()).await
+    }
+
+    /// The folders of both servers' sockets: the primary's, the standby's.
+    pub(crate) fn socket_folders(&self) -> [String; 2] {
+        [self.target.cluster(), &self.standby].map(|cluster| cluster.socket_folder().display().to_string())
     }
 
     /// Waits until the primary sees the standby stream, and the standby has replayed what there is now.
@@ -106,7 +118,7 @@ impl Replicated {
         target.cluster().stop_immediate();
         door.close().await;
         standby.promote();
-        target.move_to(Arc::new(standby)).await;
+        target.move_to(standby).await;
         Promoted { target, version }
     }
 
@@ -150,7 +162,7 @@ impl Promoted {
         let Self { target, version } = self;
         let primary = target.cluster();
         primary.stop_fast();
-        let standby = primary.create_standby(version, NAME);
+        let standby = Arc::new(primary.create_standby(version, NAME));
         primary.start_again();
         standby.start_again();
         let door = door_to(&standby);

@@ -1,5 +1,6 @@
 //! What is a test's database? A fresh one on PostgreSQL or SQLite, behind the few questions a test asks of either.
 
+use super::pgbouncer::Pooler;
 use super::postgres::{Cluster, Durability};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -10,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The role that a server asks for its password; anybody else it trusts.
+pub(crate) const LOCKED: &str = "locked";
+
 /// A database of its own for one test, with a folder of its own for the test's files.
 pub(crate) struct Target {
     pub(crate) url: String,
@@ -17,6 +21,7 @@ pub(crate) struct Target {
     pub(crate) environment: Vec<(&'static str, String)>,
     folder: TempDir,
     door: Door,
+    pooler: Option<Pooler>,
 }
 
 /// A way into a database, for a test and for its tasks.
@@ -57,6 +62,18 @@ impl Target {
         Self::on(Arc::new(Cluster::start_with(15, Durability::None, settings))).await
     }
 
+    pub(crate) async fn postgres_15_behind_pgbouncer() -> Self {
+        Self::postgres_15().await.behind_pgbouncer()
+    }
+
+    /// On a server of its own that writes down who connects, and asks [`LOCKED`] for a password.
+    pub(crate) async fn postgres_15_with_a_locked_role() -> Self {
+        let cluster = Cluster::create(15, Durability::None, "log_connections = on\n");
+        cluster.ask_for_the_password_of(LOCKED);
+        cluster.start_again();
+        Self::on(Arc::new(cluster)).await
+    }
+
     pub(crate) async fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("test.db");
@@ -67,7 +84,28 @@ impl Target {
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().connect_with(options).await.expect("a new SQLite file");
         let url = format!("sqlite:{}", file.display());
-        Self { url, environment: Vec::new(), folder, door: Door::Sqlite { pool } }
+        Self { url, environment: Vec::new(), folder, door: Door::Sqlite { pool }, pooler: None }
+    }
+
+    /// From now on the program reaches it through a pooler, the test itself directly.
+    pub(crate) fn behind_pgbouncer(self) -> Self {
+        let pooler = Pooler::before(self.cluster());
+        let url = self.url.replace(&shown(self.cluster().socket_folder()), &shown(pooler.socket_folder()));
+        Self { url, pooler: Some(pooler), ..self }
+    }
+
+    /// The server's own URL, whatever stands before it.
+    pub(crate) fn direct_url(&self) -> String {
+        match &self.pooler {
+            Some(pooler) => self.url.replace(&shown(pooler.socket_folder()), &shown(self.cluster().socket_folder())),
+            None => self.url.clone(),
+        }
+    }
+
+    /// The name of the database on its server.
+    pub(crate) fn database(&self) -> &str {
+        let path = self.url.split_once('?').map_or("", |(path, _)| path);
+        path.rsplit_once('/').expect("a URL of ours").1
     }
 
     pub(super) async fn on(cluster: Arc<Cluster>) -> Self {
@@ -75,9 +113,14 @@ impl Target {
         let admin = PgPool::connect(&cluster.url("postgres")).await.expect("the server answers");
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.expect("a database");
         admin.close().await;
+        Self::at(cluster, &name).await
+    }
+
+    /// A database that is there already.
+    pub(super) async fn at(cluster: Arc<Cluster>, name: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let url = cluster.url(&name);
-        Self { url, environment: Vec::new(), folder, door: Door::to(cluster, &name).await }
+        let url = cluster.url(name);
+        Self { url, environment: Vec::new(), folder, door: Door::to(cluster, name).await, pooler: None }
     }
 
     /// From now on the test looks at the database of the same name on that server. The program still has the address it
@@ -107,6 +150,11 @@ impl Target {
             Door::Postgres { cluster, .. } => cluster,
             Door::Sqlite { .. } => panic!("SQLite has no server"),
         }
+    }
+
+    /// The pooler, for tests that are about poolers.
+    pub(crate) fn pooler(&self) -> &Pooler {
+        self.pooler.as_ref().expect("a target behind a pooler")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -255,6 +303,10 @@ impl FileLock {
     pub(crate) async fn release(mut self) {
         sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the end of a transaction");
     }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn text(column: Result<Option<String>, sqlx::Error>) -> String {
