@@ -22,8 +22,12 @@
 //! | [`standbys`] | T07 a synchronous standby is absent |
 //! | [`stalls`] | T08 a runner sleeps and another takes over |
 //! | [`silence`] | T10 a connection falls silent and stays open |
+//! | [`locks`] | T12 an application that deadlocks with the run; T13 one that keeps its locks |
 //! | [`operators`] | T25 many pause, resume and cancel at once |
 //! | [`files`] | T32 SQLite: several runners in one file, killed at random |
+//!
+//! Rows that fail (T14, T15), a full disk (T16), revoked rights and changed tables (T19, T20) and poolers (T24) are promises
+//! of their own: `quarantine`, `faults`, `behind_a_pooler`. Replicas (T17) are `the_application_comes_first::replicas`.
 //!
 //! A new nemesis is a module below and a line above; a new kill point is a line in [`kills`].
 
@@ -40,6 +44,7 @@ mod crashes;
 mod failovers;
 mod files;
 mod kills;
+mod locks;
 mod operators;
 mod resets;
 mod silence;

@@ -2,7 +2,7 @@
 
 use super::connect::PostgresSession;
 use super::privileges::{missing_on_schemas, missing_on_state, missing_on_tables};
-use super::spelling::begin_survey;
+use super::spelling::BEGIN_READING;
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
 use crate::db::session::{Session, first_int};
@@ -11,7 +11,7 @@ use crate::plan::{ColumnFacts, Facts, KeyFlaw, Owner, TableFacts, TableKind, Uns
 
 /// Reads the facts about a job's tables.
 pub(super) async fn facts(session: &mut PostgresSession, job: &Job) -> Result<Facts, Failure> {
-    session.script(&begin_survey()).await?;
+    session.script(BEGIN_READING).await?;
     let facts = facts_in_transaction(session, job).await;
     session.rollback().await;
     facts.map_err(|failure| failure.while_doing(format!("read the catalog about {}", job.table)))

@@ -17,13 +17,14 @@ const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC
     set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local row_security = off; \
     set local plan_cache_mode = auto";
 
-/// Begins a look around that cannot write.
+/// Begins a look around that cannot write, with the role's own settings but for how long it may take.
+pub(super) const BEGIN_READING: &str = "begin transaction isolation level repeatable read read only; \
+    set local statement_timeout = '30s'; set local lock_timeout = '2s'; \
+    set local idle_in_transaction_session_timeout = '30s'";
+
+/// The same with the settings of a batch: what is planned and read must be what a batch will see.
 pub(super) fn begin_survey() -> String {
-    format!(
-        "begin transaction isolation level repeatable read read only; \
-         set local statement_timeout = '30s'; set local lock_timeout = '2s'; \
-         set local idle_in_transaction_session_timeout = '30s'; {ALIKE}"
-    )
+    format!("{BEGIN_READING}; {ALIKE}")
 }
 
 /// Look-ups by the index, whatever the statistics say.
