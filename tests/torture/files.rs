@@ -4,7 +4,7 @@
 use super::figures::Figures;
 use super::workload::{Scope, Workload, paced};
 use super::writers::{Ledger, Writers};
-use crate::support::{Job, Process, Random, Target, amount, batches_of, promises};
+use crate::support::{Job, Process, Random, Target, amount, batches_of, promises, until};
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -56,6 +56,9 @@ async fn storm(scenario: &'static str, target: Target) {
     }
     let ledger = writers.stop().await;
     for part in &parts {
+        // The one that was killed last was started a moment ago: it must hear the signal.
+        let holds = format!("select count(*) from tidegate_heartbeat where pid = {}", part.runner.pid());
+        until("the runner holds its run", async || target.number_if_any(&holds).await == Some(1)).await;
         part.runner.signal(Signal::TERM);
     }
     for (number, Part { workload, runner, .. }) in parts.into_iter().enumerate() {
