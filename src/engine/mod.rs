@@ -4,7 +4,7 @@
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
 //! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
 //! next. What a worker does about a failure: `answer` decides, `recovery` keeps count, `isolation` finds a row, `settle` a lost
-//! COMMIT.
+//! COMMIT; `errand` says what the next batch is for. `simulation` runs all of this against a server in a box.
 
 mod admission;
 mod answer;
@@ -13,6 +13,7 @@ mod batch;
 mod board;
 mod control;
 mod crew;
+mod errand;
 mod held_run;
 mod isolation;
 mod meter;
@@ -21,6 +22,8 @@ mod passes;
 mod planning;
 mod recovery;
 mod settle;
+#[cfg(test)]
+mod simulation;
 mod step;
 mod tally;
 mod troubles;

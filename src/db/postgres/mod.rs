@@ -30,6 +30,9 @@ use connect::Connector;
 use std::time::Duration;
 use url::Url;
 
+#[cfg(test)]
+pub(crate) use failure::class_of;
+
 /// A PostgreSQL database.
 pub(super) struct Postgres {
     connector: Connector,
