@@ -32,11 +32,20 @@ pub use failure::{Class, Failure, RowFault};
 pub(crate) use ledger::MEND;
 pub use ledger::{
     Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
-    SCHEMA_VERSION, SliceRecord, Taken, TimeSpent,
+    SCHEMA_VERSION, SliceRecord, Success, Taken, TimeSpent,
 };
 pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
+
+/// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors.
+#[cfg(test)]
+pub(crate) mod wire {
+    pub(crate) use super::failure::{Circumstances, Phase};
+    pub(crate) use super::ledger::{carve, checkpoint, locked_seq, set_row_aside};
+    pub(crate) use super::postgres::class_of;
+    pub(crate) use super::session::{Row, Session, Value};
+}
 
 /// A database that can be reached. Holds no connection; every call that needs one opens it.
 #[async_trait]

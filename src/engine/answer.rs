@@ -47,6 +47,26 @@ pub(super) struct Tried {
     pub(super) can_be_set_aside: bool,
 }
 
+/// Failures since the last success.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Streak {
+    /// Of any class.
+    pub(super) tries: u32,
+    /// Of the last one's class, in a row.
+    pub(super) in_a_row: u32,
+    /// The last one's.
+    pub(super) class: Option<Class>,
+}
+
+impl Streak {
+    /// One more.
+    pub(super) fn met(&mut self, class: Class) {
+        self.in_a_row = if self.class == Some(class) { self.in_a_row + 1 } else { 1 };
+        self.class = Some(class);
+        self.tries += 1;
+    }
+}
+
 /// Decides.
 pub(super) fn answer(tried: Tried) -> Answer {
     let again_and_again = tried.in_a_row.is_multiple_of(SAME_AGAIN);

@@ -13,7 +13,7 @@ use crate::key::{Key, KeyRange};
 use crate::pace::{Gate, HoldFile, Sizing, TimeLedger};
 use crate::plan::Work;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -40,6 +40,8 @@ pub(super) struct Crew {
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
     pub(super) retries: AtomicU64,
+    /// Looks at slices that are not ours, since the last batch of any worker.
+    pub(super) strange_looks: AtomicU32,
     /// What keeps workers from their batches.
     pub(super) troubles: Troubles,
     pub(super) board: Arc<Board>,

@@ -19,7 +19,7 @@ use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc::UnboundedSender, watch};
@@ -98,6 +98,7 @@ impl HeldRun {
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
+            strange_looks: AtomicU32::new(0),
             troubles: Troubles::default(),
             board: Arc::clone(&board),
             slices: Default::default(),

@@ -4,8 +4,8 @@
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
 //! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
 //! hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
-//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT. Beside all of it: [`retry`], for rows that a
-//! run has set aside.
+//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT; `errand` says what the next batch is for.
+//! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box.
 
 mod admission;
 mod answer;
@@ -14,6 +14,7 @@ mod batch;
 mod board;
 mod control;
 mod crew;
+mod errand;
 mod held_run;
 mod isolation;
 mod meter;
@@ -23,6 +24,8 @@ mod planning;
 mod recovery;
 mod retry;
 mod settle;
+#[cfg(test)]
+mod simulation;
 mod soundness;
 mod step;
 mod tally;

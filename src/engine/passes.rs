@@ -6,7 +6,7 @@ use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
 use super::worker;
-use crate::db::{Failure, Happening, Move, RunRecord};
+use crate::db::{Failure, Happening, Move, RunRecord, Success};
 use crate::event::Event;
 use crate::key::KeyRange;
 use crate::run::RunState;
@@ -54,9 +54,13 @@ impl Passes<'_> {
                 }
                 Step::Done(proof) => {
                     let proof = Proof { rows_quarantined: self.rows_quarantined().await?, ..proof };
-                    let proven =
-                        self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed(proof).await?;
-                    return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
+                    match self.succeed(proof).await? {
+                        Some(Success::Reached) => return Ok(Walked::Proven(proof)),
+                        // A crash has taken back what was proven, or a failover the move before this one: what is
+                        // recorded now says what comes next.
+                        Some(_) => {}
+                        None => return Ok(Walked::Stopped),
+                    }
                 }
                 Step::NotProven(why) => return Ok(Walked::NotProven(why)),
             }
@@ -84,14 +88,27 @@ impl Passes<'_> {
         Ok(record.map_or(0, |record| record.rows_quarantined))
     }
 
-    async fn succeed(&mut self, proof: Proof) -> Result<bool, Failure> {
+    /// Ends the run with its proof. `None`: the gate stopped first.
+    async fn succeed(&mut self, proof: Proof) -> Result<Option<Success>, Failure> {
+        if !self.reach(RunState::Running, RunState::Sweeping).await? {
+            return Ok(None);
+        }
         let Crew { run, holder, lease, actor, .. } = self.crew.as_ref();
         if proof.rows_quarantined > 0 {
             let detail = format!("{} could not be changed", proof.rows_quarantined);
             self.board.tell_of(Happening { kind: "rows-quarantined", actor: actor.clone(), detail });
         }
         self.board.close_the_books(self.control, *run, holder, *lease).await?;
-        self.reach(RunState::Sweeping, RunState::Succeeded).await
+        let (record, actor) = (self.record, &self.runner.actor);
+        let proves = |slices: &[_]| matches!(next_step(slices, record.bound.as_ref(), record.swept), Step::Done(_));
+        if !self.crew.gate.unpaused().await {
+            return Ok(None);
+        }
+        let success = self.control.call(async |ledger| ledger.succeed(*run, holder, actor, &proves).await).await?;
+        if success == Success::NotNow {
+            self.crew.look_again().await;
+        }
+        Ok(Some(success))
     }
 
     /// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.

@@ -1,7 +1,7 @@
 //! What did a worker's batches fail of lately, and what follows? Keeps count for [`answer`](super::answer::answer), knows
 //! who has a lock, and how long to rest. Touches no database.
 
-use super::answer::{Answer, Tried, answer};
+use super::answer::{Answer, Streak, Tried, answer};
 use super::backoff;
 use super::crew::Crew;
 use crate::db::{Blocker, Class, Failure, OpenBatch, SliceRecord};
@@ -13,9 +13,7 @@ use std::time::Duration;
 pub(super) struct Recovery<'a> {
     crew: &'a Crew,
     worker: u32,
-    tries: u32,
-    class: Option<Class>,
-    in_a_row: u32,
+    streak: Streak,
     delays: ExponentialBackoff,
     /// Of a wait for somebody who mends the database.
     patience: ExponentialBackoff,
@@ -44,15 +42,15 @@ impl<'a> Recovery<'a> {
     pub(super) fn new(crew: &'a Crew, worker: u32) -> Self {
         crew.troubles.set(worker, None);
         let (delays, patience) = (backoff::delays(), backoff::patient_delays());
-        Self { crew, worker, tries: 0, class: None, in_a_row: 0, delays, patience, blockers: Vec::new() }
+        Self { crew, worker, streak: Streak::default(), delays, patience, blockers: Vec::new() }
     }
 
     /// A batch is durable: what was, is over.
     pub(super) fn succeeded(&mut self) {
-        if self.tries == 0 {
+        if self.streak.tries == 0 {
             return;
         }
-        (self.tries, self.class, self.in_a_row) = (0, None, 0);
+        self.streak = Streak::default();
         (self.delays, self.patience) = (backoff::delays(), backoff::patient_delays());
         self.blockers.clear();
         self.crew.troubles.set(self.worker, None);
@@ -65,7 +63,7 @@ impl<'a> Recovery<'a> {
 
     /// Whether it should be looked who has the lock, when the next batch waits for one again.
     pub(super) fn suspects_a_lock(&self) -> bool {
-        self.class == Some(Class::Locked)
+        self.streak.class == Some(Class::Locked)
     }
 
     /// Who was seen to have it. Nobody may be seen because the wait was over by then.
@@ -77,15 +75,13 @@ impl<'a> Recovery<'a> {
 
     /// What the failure asks for.
     pub(super) fn answer(&mut self, failure: &Failure, met: &Met<'_>) -> Answer {
-        self.in_a_row = if self.class == Some(failure.class) { self.in_a_row + 1 } else { 1 };
-        self.class = Some(failure.class);
-        self.tries += 1;
+        self.streak.met(failure.class);
         let has_row_locks = self.crew.database.dialect().has_row_locks();
         let has_table = self.blockers.iter().any(|blocker| blocker.has_table);
         answer(Tried {
             class: failure.class,
-            in_a_row: self.in_a_row,
-            tries: self.tries,
+            in_a_row: self.streak.in_a_row,
+            tries: self.streak.tries,
             settling: met.settling,
             is_smallest: has_table || met.batch.is_none() || met.rows <= self.crew.sizing(met.slice.pass).least(),
             can_be_set_aside: met.batch.is_some() && !met.slice.set_aside && has_row_locks && !has_table,

@@ -86,13 +86,8 @@ fn flaw(slices: &[SliceRecord], bound: Option<&Key>, key_columns: usize) -> Opti
     }
     let last_pass = slices.last().map_or(0, |slice| slice.pass);
     let of_pass = |pass: i64| slices.iter().filter(|slice| slice.pass == pass).collect::<Vec<_>>();
-    (0..=last_pass).find_map(|pass| {
-        let of_pass = of_pass(pass);
-        untiled(pass, &of_pass, bound).or_else(|| {
-            let open = of_pass.iter().find(|slice| pass < last_pass && !slice.done)?;
-            Some(Flaw::of(open, format!("done is false, and pass {last_pass} has begun")))
-        })
-    })
+    // A slice that is not done below a later pass is no flaw: a crash may have taken back the end of the earlier one.
+    (0..=last_pass).find_map(|pass| untiled(pass, &of_pass(pass), bound))
 }
 
 fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
@@ -225,7 +220,6 @@ mod tests {
             (|s| s[2].range.after = Some(key("22")), "pass 0, slice 2", "after_key is not where the slice before"),
             (|s| s[0].range.after = Some(key("5")), "pass 0, slice 0", "after_key is not where the slice before"),
             (|s| s[2].range.through = key("29"), "pass 0", "the slices do not end at the bound_key"),
-            (|s| s.push(slice(1, 0, "", "30", "")), "pass 0, slice 1", "done is false, and pass 1 has begun"),
         ];
         for (tamper, place, what) in table {
             let mut slices = walk();

@@ -1,27 +1,50 @@
 //! How does one worker walk its slices? Gate, batch, answer to a failure; over and over. Decides nothing: what a failure
-//! asks for is [`answer`](super::answer), which row is at fault is [`isolation`](super::isolation).
+//! asks for is [`answer`](super::answer), what the next batch is for is [`errand`](super::errand).
 
 use super::answer::Answer;
-use super::batch::{self, Committed, Deed, Ended, Interrupted};
+use super::batch::{self, Committed, Ended, Interrupted};
 use super::crew::Crew;
-use super::isolation::{Isolation, Narrowed};
+use super::errand::Errand;
 use super::recovery::{Met, Recovery};
 use super::settle;
-use crate::db::{Class, Failure, Lane, OpenBatch, SliceLease, SliceRecord};
+use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::key::Key;
 use crate::pace::{Cost, InHand, Stopwatch};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// A slice that is not ours although the run is: after this many looks the state tables were changed by another hand.
+/// A slice that is not ours although the run is: so many looks tell whether that is a pause, or another runner.
+const LOOKS_BEFORE_LEAVING: u32 = 3;
+
+/// After so many looks without a batch in between, the state tables were changed by another hand.
 const MAX_STRANGE_LOOKS: u32 = 200;
+
+/// What to do about a slice that is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strange {
+    /// A look at the run may tell why.
+    Look,
+    /// It tells nothing: a failover took back what was recorded of the slice. What is recorded now says what to walk.
+    Leave,
+    /// Not even that helps.
+    GiveUp,
+}
+
+/// Decides after so many looks of all workers since the run's last batch.
+pub(super) fn strange(looks: u32) -> Strange {
+    match looks {
+        MAX_STRANGE_LOOKS.. => Strange::GiveUp,
+        looks if looks.is_multiple_of(LOOKS_BEFORE_LEAVING) => Strange::Leave,
+        _ => Strange::Look,
+    }
+}
 
 /// Walks slices until none is left or the gate stops.
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let recovery = Recovery::new(crew, number);
-    let mut worker = Worker { crew, time, recovery, lane: None, next: Next::Change, strange_looks: 0, lost: false };
+    let mut worker = Worker { crew, time, recovery, lane: None, next: Errand::Change, lost: false };
     let worked = worker.walk_all().await;
     crew.troubles.leave(number);
     worker.time.turn_to(Bucket::Idle, Instant::now());
@@ -33,31 +56,15 @@ struct Worker<'a> {
     time: Stopwatch,
     recovery: Recovery<'a>,
     lane: Option<Box<dyn Lane>>,
-    next: Next,
-    strange_looks: u32,
+    next: Errand,
     lost: bool,
-}
-
-/// What the next batch is for.
-#[derive(Clone, Debug)]
-enum Next {
-    /// To change rows.
-    Change,
-    /// To find the row at fault: this many are tried.
-    Isolate(Isolation),
-    /// To set this row aside, for that failure.
-    SetRowAside(Key, Failure),
-    /// To set a range of this many rows aside, for what is said.
-    Carve(u32, String),
-    /// To learn what became of a COMMIT of this many rows.
-    Settle(Box<Committed>, u32),
 }
 
 /// What became of one turn at the gate.
 enum Turn {
     /// The slice goes on.
     GoOn,
-    /// The slice's end is reached, or the rest of it was set aside.
+    /// The slice's end is reached, the rest of it was set aside, or it is not as it was.
     SliceDone,
     /// Wait, then try again; the time goes into this bucket.
     After(Bucket, Duration),
@@ -68,7 +75,7 @@ enum Turn {
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.crew.next_slice() {
-            self.next = Next::Change;
+            self.next = Errand::Change;
             if !self.walk(&slice).await? {
                 return Ok(());
             }
@@ -118,13 +125,13 @@ impl Worker<'_> {
     async fn turn(&mut self, slice: &SliceRecord, lease: &SliceLease, in_hand: &InHand<'_>) -> Result<Turn, Failure> {
         self.time.turn_to(Bucket::Retry, Instant::now());
         if let Err(failure) = self.connected().await {
-            return self.answer(failure, Met::in_no_batch(slice, self.is_settling()));
+            return self.answer(failure, Met::in_no_batch(slice, self.next.is_settling()));
         }
-        let next = std::mem::replace(&mut self.next, Next::Change);
-        if let Next::Settle(sent, rows) = next {
+        let next = std::mem::take(&mut self.next);
+        if let Errand::Settle(sent, rows) = next {
             return self.settle(slice, lease, in_hand, sent, rows).await;
         }
-        let rows = self.rows(&next, slice);
+        let rows = next.rows(self.crew.sizing(slice.pass).rows());
         match self.batch(&next, lease, rows).await {
             Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
             Ok(Ended::NotOurs) => {
@@ -138,34 +145,16 @@ impl Worker<'_> {
                 self.answer(failure, Met { slice, rows, batch, settling: false })
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
-                self.next = Next::Settle(sent, rows);
+                self.next = Errand::Settle(sent, rows);
                 self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
     }
 
-    fn is_settling(&self) -> bool {
-        matches!(self.next, Next::Settle(..))
-    }
-
-    /// How many rows the next batch is to have.
-    fn rows(&self, next: &Next, slice: &SliceRecord) -> u32 {
-        match next {
-            Next::Change => self.crew.sizing(slice.pass).rows(),
-            Next::Isolate(isolation) => isolation.rows(),
-            Next::SetRowAside(..) => 1,
-            Next::Carve(rows, _) | Next::Settle(_, rows) => *rows,
-        }
-    }
-
     /// One batch, whose time counts as what became of it. While a lock is suspected, somebody looks who has it.
-    async fn batch(&mut self, next: &Next, lease: &SliceLease, rows: u32) -> Result<Ended, Interrupted> {
+    async fn batch(&mut self, next: &Errand, lease: &SliceLease, rows: u32) -> Result<Ended, Interrupted> {
         let crew = self.crew;
-        let deed = match next {
-            Next::SetRowAside(key, failure) => Deed::SetRowAside(key, crew.row_aside(failure)),
-            Next::Carve(..) => Deed::Carve,
-            Next::Change | Next::Isolate(_) | Next::Settle(..) => Deed::Change,
-        };
+        let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
         let Some(lane) = &mut self.lane else {
             return Err(Interrupted::RolledBack(Failure::new(Class::Lost, "not connected"), None));
@@ -202,7 +191,7 @@ impl Worker<'_> {
     ) -> Result<Turn, Failure> {
         let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
         match settle::settle(lane.as_mut(), lease, &sent).await {
-            Ok(settle::Settled::Committed) => Ok(self.committed(Next::Change, slice, &sent, in_hand)),
+            Ok(settle::Settled::Committed) => Ok(self.committed(Errand::Change, slice, &sent, in_hand)),
             Ok(settle::Settled::RolledBack) => {
                 if sent.took >= self.crew.batch.statement_timeout {
                     self.crew.sizing(slice.pass).shrink(rows);
@@ -211,26 +200,24 @@ impl Worker<'_> {
             }
             Ok(settle::Settled::NotOurs) => Ok(Turn::LookAgain),
             Err(failure) => {
-                self.next = Next::Settle(sent, rows);
+                self.next = Errand::Settle(sent, rows);
                 self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
     }
 
     /// A batch is durable: what it was for is done.
-    fn committed(&mut self, next: Next, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
-        self.strange_looks = 0;
+    fn committed(&mut self, done: Errand, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
+        self.crew.strange_looks.store(0, Ordering::Relaxed);
         self.recovery.succeeded();
         let range = &committed.batch.range;
         let ends_slice = range.through == slice.range.through;
-        match next {
-            Next::Change | Next::Settle(..) => self.learn(slice, committed),
-            Next::Isolate(isolation) => {
-                let passed = isolation.passed(committed.batch.rows.unwrap_or(u32::MAX));
-                self.next = passed.map_or(Next::Change, Next::Isolate);
-            }
-            Next::SetRowAside(key, failure) => self.crew.row_quarantined(&key, &failure),
-            Next::Carve(_, why) => {
+        self.next = done.committed(&committed.batch);
+        match done {
+            Errand::Change | Errand::Settle(..) => self.learn(slice, committed),
+            Errand::Isolate(_) => {}
+            Errand::SetRowAside(key, failure) => self.crew.row_quarantined(&key, &failure),
+            Errand::Carve(_, why) => {
                 self.crew.range_set_aside(range, &why);
                 return if ends_slice { Turn::SliceDone } else { Turn::GoOn };
             }
@@ -250,14 +237,16 @@ impl Worker<'_> {
         self.crew.sizing(slice.pass).note(Cost { rows, took: committed.took, wal_bytes });
     }
 
-    /// The slice matched nothing: the run was paused, cancelled or taken over, which a look at the run will tell.
-    fn strange(&mut self, slice: &SliceRecord) -> Result<Turn, Failure> {
-        self.strange_looks += 1;
-        if self.strange_looks > MAX_STRANGE_LOOKS {
-            let (pass, number) = (slice.pass, slice.number);
-            return Err(Failure::fatal(format!("slice {number} of pass {pass} is not as this runner left it")));
+    /// The slice matched nothing: the run was paused, cancelled or taken over, or a failover took the slice back.
+    fn strange(&self, slice: &SliceRecord) -> Result<Turn, Failure> {
+        match strange(self.crew.strange_looks.fetch_add(1, Ordering::Relaxed) + 1) {
+            Strange::Look => Ok(Turn::LookAgain),
+            Strange::Leave => Ok(Turn::SliceDone),
+            Strange::GiveUp => {
+                let (pass, number) = (slice.pass, slice.number);
+                Err(Failure::fatal(format!("slice {number} of pass {pass} is not as this runner left it")))
+            }
         }
-        Ok(Turn::LookAgain)
     }
 
     /// Does what a failure asks for.
@@ -265,13 +254,16 @@ impl Worker<'_> {
         let answer = self.recovery.answer(&failure, &met);
         match answer {
             Answer::Fail => return Err(failure),
-            Answer::Isolate => return self.isolate(failure, &met),
+            Answer::Isolate => {
+                self.next = Errand::row_failed(failure, met.rows, met.batch.as_ref())?;
+                return Ok(Turn::GoOn);
+            }
             Answer::Pause => {
                 self.crew.ask_for_pause(&failure);
                 return Ok(Turn::LookAgain);
             }
             Answer::SetAside => {
-                self.next = Next::Carve(met.rows, self.recovery.lock_in_words(&failure));
+                self.next = Errand::Carve(met.rows, self.recovery.lock_in_words(&failure));
                 return Ok(Turn::GoOn);
             }
             Answer::Smaller => self.crew.sizing(met.slice.pass).shrink(met.rows),
@@ -281,19 +273,6 @@ impl Worker<'_> {
         }
         let (bucket, delay) = self.recovery.rest(answer, &failure, &met);
         Ok(Turn::After(bucket, delay))
-    }
-
-    /// Halves the batch that holds the row at fault; sets the row aside when it is alone.
-    fn isolate(&mut self, failure: Failure, met: &Met<'_>) -> Result<Turn, Failure> {
-        self.next = match (Isolation::failed(met.rows), &met.batch) {
-            (Narrowed::To(narrower), _) => Next::Isolate(narrower),
-            (Narrowed::Found, Some(OpenBatch { rows: Some(1), range, .. })) => {
-                Next::SetRowAside(range.through.clone(), failure)
-            }
-            // It fails without any row.
-            (Narrowed::Found, _) => return Err(failure),
-        };
-        Ok(Turn::GoOn)
     }
 
     fn disconnect(&mut self, failure: &Failure) {

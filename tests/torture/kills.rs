@@ -92,6 +92,9 @@ async fn a_kill_at_a_named_point_is_not_seen(mut target: Target) {
 }
 
 async fn pause_after_a_batch(target: &Target, job: &Job, runner: &mut Process) {
+    // A last commit of the one before must not be taken for a batch of this one.
+    let holds = format!("select count(*) from {} where pid = {}", target.state("heartbeat"), runner.pid());
+    runner.brings("the lease", async || target.number_if_any(&holds).await == Some(1)).await;
     let before = batches(target).await;
     runner.brings("a batch", async || batches(target).await > before).await;
     target.tidegate(&["pause", &job.name]).await.exits(0);

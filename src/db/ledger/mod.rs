@@ -30,7 +30,7 @@ pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
-pub use moves::{Move, Moved};
+pub use moves::{Move, Moved, Success};
 pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
 pub(crate) use recorded::MEND;

@@ -8,7 +8,7 @@ use crate::db::failure::{Circumstances, Class, Failure, Phase, RowFault};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// The class of an SQLSTATE, met under these circumstances. `hangs_up`: the server ends the connection with it.
-pub(super) fn class_of(code: &str, hangs_up: bool, at: Circumstances) -> Class {
+pub(crate) fn class_of(code: &str, hangs_up: bool, at: Circumstances) -> Class {
     let class = match code {
         // The log's disk is full, memory is used up: said with a hang-up, the server itself is going down.
         _ if hangs_up && at.phase != Phase::Outside && code.starts_with("53") => Class::Lost,

@@ -44,6 +44,9 @@ use std::time::Duration;
 
 pub use url::PostgresUrl;
 
+#[cfg(test)]
+pub(crate) use failure::class_of;
+
 /// A PostgreSQL database.
 pub(super) struct Postgres {
     connector: Connector,
