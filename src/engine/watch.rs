@@ -148,7 +148,8 @@ impl Watch<'_> {
                 let nobody = || Reason::OperatorPause { actor: "somebody".to_owned(), reason: None };
                 self.gate.set_paused(Some(reason.clone().unwrap_or_else(nobody)));
             }
-            RunState::Cancelling | RunState::Cancelled | RunState::Queued | RunState::Succeeded | RunState::Failed => {
+            RunState::Queued => self.take_up_again(state).await?,
+            RunState::Cancelling | RunState::Cancelled | RunState::Succeeded | RunState::Failed => {
                 self.gate.stop();
                 return Ok(true);
             }
@@ -157,6 +158,18 @@ impl Watch<'_> {
             self.reach_pause(state, reason).await?;
         }
         Ok(false)
+    }
+
+    /// Somebody resumed the run while our lease was out, and took us for dead; nobody has taken it since, so it goes on.
+    async fn take_up_again(&mut self, state: &mut RunState) -> Result<(), Failure> {
+        let by = Move::new(RunState::Running, &self.runner.actor);
+        let (run, holder) = (self.run, self.runner.holder.as_str());
+        if self.control.call(async |ledger| ledger.move_held(run, holder, &[RunState::Queued], &by).await).await? {
+            *state = RunState::Running;
+            self.gate.set_paused(None);
+            let _ = self.events.send(Event::Moved { to: RunState::Running, reason: None });
+        }
+        Ok(())
     }
 
     /// Pausing is over when no batch is in hand.
