@@ -48,18 +48,27 @@ impl Ledger {
     /// When the database does not answer.
     pub async fn slices(&mut self, run: i64) -> Result<Vec<SliceRecord>, Failure> {
         self.begin_reading().await?;
-        let slices = self.read_slices(run).await;
-        self.end(slices, "read the slices").await
+        let rows = self.slice_rows(run).await;
+        let rows = self.end(rows, "read the slices").await?;
+        self.read_all(&rows, run)
     }
 
     /// Every slice of a run; the caller's transaction.
     pub(super) async fn read_slices(&mut self, run: i64) -> Result<Vec<SliceRecord>, Failure> {
+        let rows = self.slice_rows(run).await?;
+        self.read_all(&rows, run)
+    }
+
+    async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
              rows_still_in_scope, done, token, set_aside from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
-        let rows = self.session.fetch(&sql, &[run.into()]).await?;
+        self.session.fetch(&sql, &[run.into()]).await
+    }
+
+    fn read_all(&self, rows: &[Row], run: i64) -> Result<Vec<SliceRecord>, Failure> {
         let table = self.dialect.state_table("slice");
         rows.iter().map(|row| read_slice(row, &table, run)).collect()
     }
