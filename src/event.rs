@@ -1,7 +1,7 @@
 //! What happened, in the past tense, and why a run waits. The engine tells; the bar, the log and the state tables
 //! listen. Knows nobody who listens.
 
-use crate::key::KeyRange;
+use crate::key::{Key, KeyRange};
 use crate::quantity::Quantity;
 use crate::run::RunState;
 use std::fmt;
@@ -45,6 +45,20 @@ pub enum Event {
         failure: String,
         /// Before the next try.
         delay: Duration,
+    },
+    /// A row cannot be changed and was set aside.
+    RowQuarantined {
+        /// Which.
+        key: Key,
+        /// Why; never a row's values.
+        failure: String,
+    },
+    /// Somebody kept a lock on rows of this range; it is walked last.
+    RangeSetAside {
+        /// Which.
+        range: KeyRange,
+        /// Who, as far as that is known.
+        why: String,
     },
     /// The run reached another state.
     Moved {
@@ -148,6 +162,11 @@ pub enum Reason {
         /// What it said; never a row's values.
         what: String,
     },
+    /// Somebody keeps a lock.
+    Locked {
+        /// What was met, and who has it as far as that is known.
+        what: String,
+    },
     /// No window is open.
     WindowClosed {
         /// When the next one opens: `Mon 22:00 Europe/Berlin`.
@@ -163,6 +182,7 @@ impl Reason {
             Self::Over { signal, .. } | Self::Unknown { signal, .. } => Arc::clone(signal),
             Self::HoldFile { .. } | Self::HoldFileUnknown { .. } => "hold-file".into(),
             Self::Trouble { .. } => "database".into(),
+            Self::Locked { .. } => "lock".into(),
             Self::WindowClosed { .. } => "window".into(),
         }
     }
@@ -184,6 +204,7 @@ impl fmt::Display for Reason {
             Self::HoldFile { path } => write!(f, "hold-file {} exists", path.display()),
             Self::HoldFileUnknown { path, why } => write!(f, "hold-file {} unknown: {why}", path.display()),
             Self::Trouble { what } => write!(f, "database: {what}"),
+            Self::Locked { what } => write!(f, "lock: {what}"),
             Self::WindowClosed { until } => write!(f, "window closed, held until {until}"),
         }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 ///
 /// The text is what the database printed and what it reads back by a cast. It is opaque here: two keys that are
 /// equal under the column's collation may differ in text, so keys are carried, stored and shown, never compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(Vec<String>);
 

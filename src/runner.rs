@@ -1,6 +1,7 @@
 //! Who runs a run, and can this machine see that they died? Knows no database: the ledger stores what is said here.
 
 use std::fs;
+use std::sync::OnceLock;
 
 /// A process that may hold a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +55,16 @@ impl Runner {
 
 /// The kernel's name for this boot. In a container it is the machine's, so process ids of another container could be
 /// mistaken for ours: the process id namespace is part of the name.
+///
+/// Read once: it cannot change while this process lives.
 fn boot_id() -> Option<String> {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{} {}", boot.trim(), namespace.display()))
+    static BOOT_ID: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+        Some(format!("{} {}", boot.trim(), namespace.display()))
+    };
+    BOOT_ID.get_or_init(read).clone()
 }
 
 /// Field 22 of `/proc/PID/stat`, counted after the command's closing parenthesis (the name may hold spaces). A zombie

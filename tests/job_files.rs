@@ -85,7 +85,8 @@ max = "10GB"
 [pace.wal_rate]
 
 [errors]
-quarantine = 0
+quarantine = -1
+quarantine_share = "0.1"
 "#;
     let codes: Vec<&str> = problems_of(text).iter().map(|problem| problem.code.as_str()).collect();
     let expected = [
@@ -101,7 +102,8 @@ quarantine = 0
         "window-empty",
         "size-invalid",
         "missing-key",
-        "not-yet-supported",
+        "quarantine-out-of-range",
+        "share-invalid",
     ];
     assert_eq!(codes, expected);
 }

@@ -100,6 +100,10 @@ impl View {
             Event::BatchRetried { failure, delay } => {
                 self.say(&format!("batch rolled back, next try in {}: {failure}", duration(delay)));
             }
+            Event::RowQuarantined { key, failure } => self.say(&format!("row {key} set aside: {failure}")),
+            Event::RangeSetAside { range, why } => {
+                self.say(&format!("rows {range} set aside, to be walked last: {why}"));
+            }
             Event::Moved { to, reason } => {
                 let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
                 // The sweep tells of its passes itself.

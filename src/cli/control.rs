@@ -54,7 +54,7 @@ async fn ask_ledger(
     let actor = Runner::this_process().actor;
     for _ in 1..TRIES {
         match ledger.ask(record.id, intent, &actor, reason).await {
-            Err(failure) if failure.class == Class::Retry => {}
+            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) => {}
             answered => return answered.map(|moved| Some((record, moved))),
         }
     }

@@ -52,7 +52,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
     };
     let database = match database(&Address::Sqlite(database_path.to_owned())) {
         Ok(database) => database,
-        Err(failure) => return database_failed(&failure),
+        Err(error) => return fail(&error.to_string(), Exit::Usage),
     };
     let options = Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false };
     let (outcome, exit) = run_shown(database, &job, &options, output).await;

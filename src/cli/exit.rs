@@ -12,6 +12,8 @@ pub(super) enum Exit {
     Failed,
     /// The command line or the job file is wrong.
     Usage,
+    /// Done, with rows that are set aside.
+    Quarantined,
     /// Stopped before the end: paused, cancelled, SIGTERM.
     Stopped,
     /// Another runner has it.
@@ -26,6 +28,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Quarantined => 3,
             Exit::Stopped => 4,
             Exit::Held => 5,
             Exit::Unreachable => 75,
@@ -43,7 +46,13 @@ pub(super) fn fail(words: &str, exit: Exit) -> Exit {
 pub(super) fn database_failed(failure: &Failure) -> Exit {
     match failure.class {
         Class::Lost => fail(&format!("{failure}; try again when the database answers"), Exit::Unreachable),
-        Class::Retry | Class::Shrink | Class::Wait => fail(&format!("{failure}; try again"), Exit::Unreachable),
-        Class::Fatal => fail(&failure.to_string(), Exit::Failed),
+        Class::Fatal | Class::Row | Class::Login => fail(&failure.to_string(), Exit::Failed),
+        Class::Retry
+        | Class::Locked
+        | Class::Shrink
+        | Class::Cancelled
+        | Class::Reset
+        | Class::Ambiguous
+        | Class::Wait => fail(&format!("{failure}; try again"), Exit::Unreachable),
     }
 }

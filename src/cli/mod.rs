@@ -12,6 +12,7 @@ mod init;
 mod job_name;
 mod packaging;
 mod plan;
+mod quarantine;
 mod run;
 mod signals;
 mod status;
@@ -39,7 +40,7 @@ struct Arguments {
 /// What every command hears.
 #[derive(clap::Args)]
 struct Shared {
-    /// `postgres://USER@HOST/DATABASE` or `sqlite:PATH`; without a password: that belongs into DATABASE_URL or PGPASSFILE
+    /// `postgres://USER@HOST/DATABASE` or `sqlite:PATH`; a password belongs into DATABASE_URL, DATABASE_URL_FILE or PGPASSFILE
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// How results are written to stdout
@@ -98,6 +99,9 @@ enum Command {
     Resume(control::ControlArguments),
     /// End a run; what was committed stays
     Cancel(control::ControlArguments),
+    /// Rows that could not be changed: look at them, try them again
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Create the state tables
     Init {
         /// Print the SQL, with the GRANTs for a role that may not create tables, instead
@@ -150,6 +154,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Pause(arguments) => control::ask(&shared, crate::run::Intent::Pause, &arguments).await,
         Command::Resume(arguments) => control::ask(&shared, crate::run::Intent::Resume, &arguments).await,
         Command::Cancel(arguments) => control::ask(&shared, crate::run::Intent::Cancel, &arguments).await,
+        Command::Quarantine(command) => quarantine::quarantine(&shared, &command).await,
         Command::Init { print, dialect } => init::init(&shared, print, dialect).await,
         Command::Demo(arguments) => demo::demo(&shared, &arguments).await,
         Command::Schema => packaging::schema(),

@@ -63,7 +63,7 @@ fn record(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> serde_j
         "version": 1, "job": plan.job.name, "table": plan.table.full_name,
         "estimated_rows": estimate.rows, "estimated_rows_in_scope": estimate.rows_in_scope,
         "table_bytes": plan.table.bytes, "indexes": plan.table.indexes, "triggers": plan.table.triggers,
-        "pace": pace(&plan.job.pace), "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
+        "pace": pace(&plan.job.pace), "quarantine_limit": plan.quarantine_limit(), "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
         "batch_rows": { "start": plan.sizes.start, "least": plan.sizes.least, "most": plan.sizes.most },
         "seconds": estimate.seconds, "wal_bytes": estimate.wal_bytes,
         "statements": plan.survey.statements,
@@ -95,6 +95,7 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     let [statement, lock] = [batch.statement_timeout, batch.lock_timeout].map(duration);
     line("timeouts", format!("statement {statement}, lock {lock}"));
     lines.extend(pace(&plan.job.pace).into_iter().map(|words| format!("{:<9} {words}", "pace")));
+    lines.push(format!("{:<9} {}", "errors", errors(plan)));
     estimates(&mut lines, estimate, sampled);
     for note in &plan.notes {
         lines.push(format!("{:<9} {note}", "note"));
@@ -121,6 +122,14 @@ fn pace(pace: &Pace) -> Vec<String> {
         lines.push("nothing but an operator's pause holds the run: the job names no `[pace]`".to_owned());
     }
     lines
+}
+
+/// What becomes of rows that fail.
+fn errors(plan: &Plan) -> String {
+    match plan.quarantine_limit() {
+        0 => "the run stops before the first row that cannot be changed".to_owned(),
+        limit => format!("at most {} that cannot be changed set aside", counted(limit, "row")),
+    }
 }
 
 fn indexes(plan: &Plan) -> String {

@@ -3,7 +3,7 @@
 use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
 use super::target::target;
-use super::wording::{count, duration, percent, print, print_json, seconds_range, time};
+use super::wording::{count, counted, duration, percent, print, print_json, seconds_range, time};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, RunRecord};
 use crate::engine::Tally;
@@ -62,6 +62,7 @@ fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
     json!({
         "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
         "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
+        "rows_quarantined": run.rows_quarantined,
         "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
         "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
         "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
@@ -105,6 +106,8 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
         let mut state = state(run);
         if let Some((short, _)) = state.split_once(": ") {
             state = format!("{short})");
+        } else if run.rows_quarantined > 0 {
+            state = format!("{state}, {} aside", count(run.rows_quarantined.unsigned_abs()));
         }
         lines.push(format!(
             "{job:<26} {state:<22} {:>7} {:>13}  {}",
@@ -125,6 +128,10 @@ fn in_full(run: &RunRecord, progress: Progress) -> String {
     }
     line("progress", format!("{} of the key space", percent(progress.share)));
     line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
+    if run.rows_quarantined > 0 {
+        let rows = counted(run.rows_quarantined.unsigned_abs(), "row");
+        line("aside", format!("{rows} could not be changed: `tidegate quarantine list {}` says why", run.job));
+    }
     if run.retries > 0 {
         line("retries", count(run.retries.unsigned_abs()));
     }
@@ -156,6 +163,9 @@ fn next_step(run: &RunRecord) -> Option<String> {
         RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),
         RunState::Paused => format!("`tidegate resume {job}` lets it go on"),
         RunState::Failed => "mend the cause, then `tidegate run` with its job file goes on".to_owned(),
+        RunState::Succeeded if run.rows_quarantined > 0 => {
+            format!("mend the rows, then `tidegate quarantine retry {job}` changes them")
+        }
         RunState::Running
         | RunState::Pausing
         | RunState::Cancelling

@@ -19,29 +19,33 @@ pub(super) fn tell(job: &str, outcome: &Outcome, output: Output) -> Exit {
     match outcome {
         Outcome::Succeeded(summary, proof) => {
             if text {
-                print(&format!("{job} is done\n{}\n{}", figures(summary), proven(*proof)));
+                print(&format!("{job} is done\n{}\n{}", figures(job, summary), proven(*proof)));
             }
-            Exit::Done
+            done(proof.rows_quarantined)
         }
         Outcome::AlreadySucceeded(run) => {
             let since = time(run.ended_at.unwrap_or(run.moved_at));
             if text {
                 print(&format!("{job} is done since {since}; nothing was touched (`run --restart` begins a new run)"));
+                aside(job, run.rows_quarantined.unsigned_abs()).iter().for_each(|line| print(line));
             }
-            Exit::Done
+            done(run.rows_quarantined)
         }
         Outcome::Stopped(summary, why) => {
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            say(&format!("{job} stopped before the end{why}; the same command goes on\n{}", figures(summary)));
+            say(&format!("{job} stopped before the end{why}; the same command goes on\n{}", figures(job, summary)));
             Exit::Stopped
         }
         Outcome::Failed(summary, why) => {
-            say(&format!("{}\nthe run is failed; mend the cause, then the same command goes on", figures(summary)));
+            say(&format!(
+                "{}\nthe run is failed; mend the cause, then the same command goes on",
+                figures(job, summary)
+            ));
             fail(why, Exit::Failed)
         }
         Outcome::LeaseLost(summary) => {
             let words = "another runner took the run over while this one was not heard of; it is theirs now";
-            say(&figures(summary));
+            say(&figures(job, summary));
             fail(words, Exit::Held)
         }
         other => not_begun(job, other),
@@ -108,7 +112,21 @@ fn since_by(run: &RunRecord) -> String {
     format!(" since {}{by}{reason}", time(run.moved_at))
 }
 
-fn figures(summary: &Summary) -> String {
+/// Done is not all done where rows are set aside.
+fn done(rows_quarantined: i64) -> Exit {
+    match rows_quarantined {
+        0 => Exit::Done,
+        _ => Exit::Quarantined,
+    }
+}
+
+/// What is to be said of rows that are set aside.
+fn aside(job: &str, rows: u64) -> Option<String> {
+    let rows = (rows > 0).then(|| counted(rows, "row"))?;
+    Some(format!("  aside    {rows} could not be changed: `tidegate quarantine list {job}` says why"))
+}
+
+fn figures(job: &str, summary: &Summary) -> String {
     let progress = summary.progress;
     let rate = count(rate(summary) as u64);
     let took = duration(summary.took);
@@ -120,16 +138,21 @@ fn figures(summary: &Summary) -> String {
     if progress.rows_changed != summary.rows {
         lines.push(format!("  here     {} of them by this process; the others before", count(summary.rows)));
     }
+    lines.extend(aside(job, summary.rows_quarantined));
     lines.join("\n")
 }
 
 fn proven(proof: Proof) -> String {
     let slices = counted(proof.slices as u64, "slice");
     let tiles = format!("{slices} tile the key range, 0 gaps");
+    let aside = match proof.rows_quarantined {
+        0 => String::new(),
+        rows => format!(" but the {} set aside", count(rows.unsigned_abs())),
+    };
     match proof.sweep_passes {
         0 => format!("  proof    {tiles}"),
-        1 => format!("  proof    {tiles}; the sweep found 0 rows left"),
-        passes => format!("  proof    {tiles}; sweep pass {passes} found 0 rows left"),
+        1 => format!("  proof    {tiles}; the sweep found 0 rows left{aside}"),
+        passes => format!("  proof    {tiles}; sweep pass {passes} found 0 rows left{aside}"),
     }
 }
 
@@ -139,6 +162,16 @@ fn rate(summary: &Summary) -> f64 {
 }
 
 fn record(job: &str, outcome: &Outcome) -> serde_json::Value {
+    let rows_quarantined = match outcome {
+        Outcome::Succeeded(summary, _)
+        | Outcome::Stopped(summary, _)
+        | Outcome::Failed(summary, _)
+        | Outcome::LeaseLost(summary) => Some(summary.rows_quarantined),
+        Outcome::AlreadySucceeded(run) | Outcome::Paused(run) | Outcome::Cancelled(run) => {
+            Some(run.rows_quarantined.unsigned_abs())
+        }
+        _ => None,
+    };
     let (state, summary, proof, failure) = match outcome {
         Outcome::Succeeded(summary, proof) => ("succeeded", Some(summary), Some(proof), None),
         Outcome::Stopped(summary, _) => ("stopped", Some(summary), None, None),
@@ -156,7 +189,7 @@ fn record(job: &str, outcome: &Outcome) -> serde_json::Value {
     json!({
         "version": 1, "job": job, "state": state, "run": summary.map(|s| s.run),
         "rows_changed": summary.map(|s| s.progress.rows_changed), "batches": summary.map(|s| s.progress.batches),
-        "retries": summary.map(|s| s.retries), "seconds": summary.map(|s| s.took.as_secs_f64()),
+        "retries": summary.map(|s| s.retries), "rows_quarantined": rows_quarantined, "seconds": summary.map(|s| s.took.as_secs_f64()),
         "rows_per_second": summary.map(rate), "proof": proof, "failure": failure,
         "refusals": match outcome { Outcome::Refused(refusals) => Some(refusals), _ => None },
     })

@@ -2,24 +2,35 @@
 //! them.
 
 use super::Shared;
-use super::exit::{Exit, database_failed, fail};
+use super::exit::{Exit, fail};
 use super::wording::{say, say_problems};
 use crate::db::{Address, Database, database};
 use crate::job::{self, Job, MAX_FILE_BYTES};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The database of `--database`, else of DATABASE_URL.
+/// The database of `--database`, else of DATABASE_URL or of the file that DATABASE_URL_FILE names. Whatever connects
+/// comes through here once, so warnings about the connection are said here.
 pub(super) fn target(shared: &Shared) -> Result<Arc<dyn Database>, Exit> {
-    let address = match (&shared.database, std::env::var("DATABASE_URL")) {
-        (Some(argument), _) => Address::parse_argument(argument),
-        (None, Ok(variable)) => Address::parse(&variable),
-        (None, Err(_)) => {
-            return Err(fail("no database: give one with --database or in DATABASE_URL", Exit::Usage));
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let address = match (&shared.database, variable("DATABASE_URL"), variable("DATABASE_URL_FILE")) {
+        (Some(argument), ..) => Address::parse_argument(argument),
+        (None, Some(_), Some(_)) => {
+            return Err(fail("DATABASE_URL and DATABASE_URL_FILE are both set: unset one of them", Exit::Usage));
+        }
+        (None, Some(url), None) => Address::parse(&url.to_string_lossy()),
+        (None, None, Some(file)) => Address::read(Path::new(&file)),
+        (None, None, None) => {
+            let words = "no database: give one with --database, in DATABASE_URL or in the file DATABASE_URL_FILE names";
+            return Err(fail(words, Exit::Usage));
         }
     };
-    let address = address.map_err(|error| fail(&error.to_string(), Exit::Usage))?;
-    database(&address).map_err(|failure| database_failed(&failure))
+    let database = address.and_then(|address| database(&address));
+    let database = database.map_err(|error| fail(&error.to_string(), Exit::Usage))?;
+    for warning in database.warnings() {
+        say(&format!("warning: {warning}"));
+    }
+    Ok(database)
 }
 
 /// The job of that file; its warnings are said on the way.

@@ -30,6 +30,14 @@ impl Dialect {
         }
     }
 
+    /// One of our own tables as `on conflict … do update` names the row that is there.
+    pub fn row_of(self, table: &str) -> String {
+        match self {
+            Self::Postgres => table.to_owned(),
+            Self::Sqlite => self.state_table(table),
+        }
+    }
+
     /// The server's clock at this moment, not at the start of the transaction.
     pub fn now(self) -> &'static str {
         match self {
@@ -63,6 +71,14 @@ impl Dialect {
         }
     }
 
+    /// Whether locks are on rows. SQLite's is on the file, so no range is locked more than another.
+    pub fn has_row_locks(self) -> bool {
+        match self {
+            Self::Postgres => true,
+            Self::Sqlite => false,
+        }
+    }
+
     /// Locks a row until the end of the transaction, without standing in the way of foreign keys to it. SQLite has one
     /// writer, and every transaction of ours that may write begins as that writer.
     pub fn row_lock(self) -> &'static str {
@@ -78,6 +94,23 @@ impl Dialect {
         match self {
             Self::Postgres => "",
             Self::Sqlite => "+",
+        }
+    }
+
+    /// Whether a run has set the row of `t` aside. `None` where a stored key cannot be told by SQL: there a sweep meets such
+    /// rows again, and sets them aside again.
+    pub fn is_quarantined(self, key: &[KeyColumn], run: i64) -> Option<String> {
+        match self {
+            Self::Postgres => {
+                let same = key.iter().enumerate().map(|(i, column)| {
+                    format!("t.{} = (q.key::json ->> {i})::{}", quote(&column.name), column.sql_type)
+                });
+                Some(format!(
+                    "exists (select from tidegate.quarantine as q where q.run_id = {run} and q.resolved_at is null and {})",
+                    same.collect::<Vec<_>>().join(" and ")
+                ))
+            }
+            Self::Sqlite => None,
         }
     }
 

@@ -2,15 +2,17 @@
 //!
 //! Reading order: [`session`] (one connection, the narrow door), [`dialect`] (what is spelled differently),
 //! [`statement`] (the statements of a batch), [`ledger`] (the state tables), then an adapter: [`postgres`] or
-//! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`.
+//! [`sqlite`], each with `connect`, `catalog`, `lane` and `failure`; [`remedy`] adds the next step to errors without one.
 
 mod address;
+mod blocker;
 mod dialect;
 mod failure;
 mod ledger;
 mod one_number;
 mod postgres;
 mod preparation;
+mod remedy;
 mod session;
 mod sqlite;
 mod statement;
@@ -24,14 +26,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use address::{Address, AddressError};
+pub use blocker::Blocker;
 pub use dialect::Dialect;
-pub use failure::{Class, Failure};
+pub use failure::{Class, Failure, RowFault};
+pub(crate) use ledger::MEND;
 pub use ledger::{
-    Beat, Happening, Held, Ledger, Move, Moved, NewRun, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, SliceRecord,
-    Taken, TimeSpent,
+    Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
+    SCHEMA_VERSION, SliceRecord, Success, Taken, TimeSpent,
 };
+pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
+
+/// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors.
+#[cfg(test)]
+pub(crate) mod wire {
+    pub(crate) use super::failure::{Circumstances, Phase};
+    pub(crate) use super::ledger::{carve, checkpoint, locked_seq, set_row_aside};
+    pub(crate) use super::postgres::class_of;
+    pub(crate) use super::session::{Row, Session, Value};
+}
 
 /// A database that can be reached. Holds no connection; every call that needs one opens it.
 #[async_trait]
@@ -41,6 +55,11 @@ pub trait Database: Send + Sync {
 
     /// Where it is, fit for a screen: never a password.
     fn address(&self) -> String;
+
+    /// What somebody should know before it is used, such as a connection that anybody could listen to.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What the catalog says about a job's table. Reads only.
     async fn facts(&self, job: &Job) -> Result<Facts, Failure>;
@@ -67,8 +86,16 @@ pub trait Database: Send + Sync {
     /// take the run over.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure>;
 
+    /// Who keeps this session waiting for a lock, if it waits for one in `delay` from now. Over a connection of its own;
+    /// none where a database cannot tell.
+    async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure>;
+
     /// What reads the signals that the job names, each over a connection of its own that it opens when first asked.
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure>;
+
+    /// The first of these slices of a run whose cursor is not one of its own, by its place among them: only the database
+    /// can compare keys. Slices without a cursor, or with another number of parts than the key, are not looked at.
+    async fn stray(&self, work: &Work, slices: &[SliceRecord]) -> Result<Option<(usize, Stray)>, Failure>;
 
     /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;
@@ -77,12 +104,21 @@ pub trait Database: Send + Sync {
 /// A database at that address.
 ///
 /// # Errors
-/// When the address cannot be used.
-pub fn database(address: &Address) -> Result<Arc<dyn Database>, Failure> {
+/// When the address asks for something that is not done here.
+pub fn database(address: &Address) -> Result<Arc<dyn Database>, AddressError> {
     Ok(match address {
         Address::Postgres(url) => Arc::new(postgres::Postgres::new(url)?),
         Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path)),
     })
+}
+
+/// Why a cursor is not one of its slice's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// A part of it, or of the slice's ends, is no value of the key column's type.
+    Unreadable,
+    /// It does not lie between the slice's ends.
+    Outside,
 }
 
 /// Which slice a worker has, and the proof that it may.
@@ -113,6 +149,34 @@ pub struct OpenBatch {
     pub wal_position: Option<i64>,
 }
 
+/// A session as its server numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId(pub i64);
+
+/// A row to be set aside.
+#[derive(Clone, Copy, Debug)]
+pub struct RowAside<'a> {
+    /// Why.
+    pub failure: &'a Failure,
+    /// How many rows of the run may be set aside.
+    pub limit: u64,
+    /// Whether the server's own words are kept, which repeat the row's values.
+    pub keep_detail: bool,
+}
+
+/// What comes of trying a row that was set aside once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriedAside {
+    /// It is changed.
+    Changed,
+    /// It is there and needs no change any more.
+    NotNeeded,
+    /// The table has no such row any more.
+    Gone,
+    /// Nothing was written: somebody else resolved it, or may change the run now. Roll back.
+    NotNow,
+}
+
 /// What a change did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -120,6 +184,24 @@ pub struct Applied {
     pub rows: u64,
     /// Rows of them that are in scope still.
     pub still_in_scope: u64,
+}
+
+impl Applied {
+    /// What this change of one row means for it.
+    ///
+    /// # Errors
+    /// When it left the row in scope: the quarantine is what tells of rows that are.
+    fn to_one_row(self, is_there: bool) -> Result<TriedAside, Failure> {
+        match self {
+            Self { still_in_scope: 1.., .. } => Err(Failure::new(
+                Class::Row,
+                "the row still matches `where` after the change, which was rolled back (is a value null?)",
+            )),
+            Self { rows: 1.., .. } => Ok(TriedAside::Changed),
+            _ if is_there => Ok(TriedAside::NotNeeded),
+            _ => Ok(TriedAside::Gone),
+        }
+    }
 }
 
 /// A checkpoint that will commit with its rows.
@@ -138,8 +220,8 @@ pub trait Lane: Send {
     /// server and table, and finds the end of a range of `rows` rows. `None`: the slice is not ours to walk now.
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure>;
 
-    /// Changes the rows of the range.
-    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure>;
+    /// Changes the rows of the range; in a sweep without those that are set aside.
+    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure>;
 
     /// Records the range as done, as the last statement. `None`: the slice is not ours any more; roll back.
     async fn checkpoint(
@@ -149,7 +231,24 @@ pub trait Lane: Send {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure>;
 
-    /// Commits. An error without an answer of the server is ambiguous: ask [`Lane::committed_seq`] of a new lane.
+    /// Instead of `apply`: sets the range's one row aside. `false`: the limit is reached; roll back.
+    async fn set_row_aside(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        aside: &RowAside<'_>,
+    ) -> Result<bool, Failure>;
+
+    /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `false`: the slice is not
+    /// ours any more; roll back.
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure>;
+
+    /// Instead of a batch, in a transaction of its own: changes one row that was set aside, if it still needs it, and takes
+    /// it off the quarantine. `holder` is whoever had the run when it was read. Then `commit` or `rollback`.
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure>;
+
+    /// Commits, within the job's statement timeout: the server's own does not end a COMMIT that waits. A failure of the
+    /// class `Ambiguous` may be durable: ask [`Lane::committed_seq`] of a new lane.
     async fn commit(&mut self) -> Result<(), Failure>;
 
     /// Rolls back, or gives the connection up.
@@ -158,6 +257,9 @@ pub trait Lane: Send {
     /// The slice's number of committed batches by a locking read: it waits for a commit that is still under way,
     /// where a plain read would show the old number. `None`: the slice is not ours any more.
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure>;
+
+    /// The server's session that ran the last batch, while it may be asked who blocks it.
+    fn session(&self) -> Option<SessionId>;
 
     /// Whether the connection was given up.
     fn is_closed(&self) -> bool;

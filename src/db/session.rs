@@ -50,6 +50,11 @@ impl Row {
         self.0.get(column).unwrap_or(&Value::Null)
     }
 
+    /// Whether there is nothing.
+    pub fn is_null(&self, column: usize) -> bool {
+        matches!(self.get(column), Value::Null | Value::NoReal)
+    }
+
     /// Text or null.
     pub fn text_or_null(&self, column: usize) -> Option<String> {
         match self.get(column) {

@@ -29,6 +29,25 @@ pub enum CountedBy {
     Nothing,
 }
 
+/// Which rows a statement is about. Their keys are bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// `after` (unless the range is open below), then `through`.
+    Range {
+        /// Whether there is no `after`.
+        open_below: bool,
+    },
+    /// The same without the rows that this run has set aside.
+    RangeWithoutQuarantined {
+        /// Whether there is no `after`.
+        open_below: bool,
+        /// The run's number.
+        run: i64,
+    },
+    /// The row of one key.
+    One,
+}
+
 /// The statements of one [`Work`].
 #[derive(Clone, Debug)]
 pub struct BatchStatements {
@@ -40,6 +59,11 @@ impl BatchStatements {
     /// The statements of this work in that dialect.
     pub fn new(dialect: Dialect, work: Work) -> Self {
         Self { dialect, work }
+    }
+
+    /// In whose words they are.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The work they do.
@@ -72,9 +96,9 @@ impl BatchStatements {
         format!("select {output} from {table} as t where {key} > {bound} order by {order} limit 1")
     }
 
-    /// The statements that change the rows of a range, in order.
-    pub fn change(&self, open_below: bool) -> Vec<ChangeStatement> {
-        let rows = self.rows_of(open_below);
+    /// The statements that change these rows, in order.
+    pub fn change(&self, rows: Rows) -> Vec<ChangeStatement> {
+        let rows = self.rows_of(rows);
         match &self.work.action {
             Action::Set(columns) => self.set(columns, &rows),
             Action::Copy { into, columns, conflict } => vec![self.copy(into, columns, conflict, &rows)],
@@ -86,10 +110,15 @@ impl BatchStatements {
         }
     }
 
-    /// Counts the rows of a range that are in scope.
-    pub fn count_in_scope(&self, open_below: bool) -> String {
+    /// Counts those of these rows that are in scope.
+    pub fn count_in_scope(&self, rows: Rows) -> String {
         let table = self.dialect.table(&self.work.table);
-        format!("select count(*) from {table} as t where {}", self.rows_of(open_below))
+        format!("select count(*) from {table} as t where {}", self.rows_of(rows))
+    }
+
+    /// Whether the row of a bound key is there, in scope or not.
+    pub fn is_there(&self) -> String {
+        format!("exists (select 1 from {} as t where {})", self.dialect.table(&self.work.table), self.key_condition())
     }
 
     /// The key columns, qualified, as they stand in `order by`.
@@ -126,12 +155,26 @@ impl BatchStatements {
         key.map(|(i, column)| self.dialect.key_parameter(first + i, column)).collect()
     }
 
-    fn rows_of(&self, open_below: bool) -> String {
-        let range = self.range_condition(open_below);
+    fn rows_of(&self, rows: Rows) -> String {
+        let range = match rows {
+            Rows::Range { open_below } => self.range_condition(open_below),
+            Rows::RangeWithoutQuarantined { open_below, run } => {
+                let aside = self.dialect.is_quarantined(&self.work.key, run);
+                let without = aside.map(|aside| format!(" and not {aside}")).unwrap_or_default();
+                format!("{}{without}", self.range_condition(open_below))
+            }
+            Rows::One => self.key_condition(),
+        };
         match &self.work.scope {
             Some(scope) => format!("{range} and {}{}", self.dialect.no_index(), enclosed(scope)),
             None => range,
         }
+    }
+
+    /// The row of a bound key.
+    fn key_condition(&self) -> String {
+        let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
+        format!("{key} = {}", in_row(&self.parameters(1)))
     }
 
     fn set(&self, columns: &[(Ident, Expression)], rows: &str) -> Vec<ChangeStatement> {

@@ -59,6 +59,9 @@ pub(super) async fn admit(
         return Ok(Admission::Not(outcome));
     }
     super::kill_point("lease-taken");
+    if resumed {
+        ledger.keep_job_text(run, &runner.holder, &job.text).await?;
+    }
     let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
     // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
     // depends on is pinned by its place, which every batch compares.
@@ -169,7 +172,7 @@ async fn take(ledger: &mut Ledger, run: i64, runner: &Runner, lease: Duration) -
             Ok(Taken::HeldBy(held)) => *held,
             Ok(Taken::NotNow(state)) => return not_now(ledger, run, state).await.map(Some),
             // The last holder's batch is still in hand at the server; each try waited for it.
-            Err(failure) if failure.class == Class::Retry && blocked < MAX_BLOCKED_TRIES => {
+            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) && blocked < MAX_BLOCKED_TRIES => {
                 blocked += 1;
                 continue;
             }

@@ -2,13 +2,25 @@
 //! neither which batch comes next nor what to do about a failure.
 
 use super::kill_point;
-use crate::db::{Applied, Checkpointed, Class, Failure, Lane, OpenBatch, SliceLease};
+use crate::db::{Applied, Checkpointed, Class, Failure, Lane, OpenBatch, RowAside, SliceLease};
 use crate::event::Bucket;
+use crate::key::Key;
 use crate::pace::Stopwatch;
 use std::time::{Duration, Instant};
 
 /// A batch of this size whose rows all still match `where` is no chance: the change does not make it false.
 const TELLING_BATCH: u64 = 100;
+
+/// What a batch is to do with its range.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed<'a> {
+    /// Change its rows.
+    Change,
+    /// Set its one row aside, which is of this key.
+    SetRowAside(&'a Key, RowAside<'a>),
+    /// Make it a slice of its own that is walked last.
+    Carve,
+}
 
 /// A committed batch.
 #[derive(Clone, Debug)]
@@ -21,18 +33,27 @@ pub(super) struct Committed {
 
 /// How a batch ended without an error.
 pub(super) enum Ended {
-    /// Rows and checkpoint are durable.
+    /// What it was to do and its checkpoint are durable.
     Committed(Committed),
     /// The slice is not ours to walk now: paused, cancelled, taken over. Nothing was written.
     NotOurs,
+    /// The row that was to be set aside is not the first any more. Nothing was written.
+    OtherRow,
 }
 
 /// How a batch ended with an error.
 pub(super) enum Interrupted {
-    /// Nothing was written.
-    RolledBack(Failure),
-    /// COMMIT was sent and not answered: the batch may be durable.
+    /// Nothing was written. With the batch, where it had begun.
+    RolledBack(Failure, Option<OpenBatch>),
+    /// COMMIT was sent and its answer is not known: the batch may be durable.
     Ambiguous(Box<Committed>, Failure),
+}
+
+/// What a transaction holds before COMMIT.
+enum Prepared {
+    Whole(OpenBatch, Applied, Checkpointed),
+    NotOurs,
+    OtherRow,
 }
 
 /// Runs one batch of at most `rows` rows. After any error the transaction is over, or the connection is. The phases are
@@ -41,21 +62,26 @@ pub(super) async fn run(
     lane: &mut dyn Lane,
     lease: &SliceLease,
     rows: u32,
+    deed: Deed<'_>,
     time: &Stopwatch,
 ) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
-    let prepared = match prepare(lane, lease, rows, time).await {
-        Ok(Some(prepared)) => prepared,
-        Ok(None) => {
+    let mut open = None;
+    let (batch, applied, Checkpointed { wal_bytes }) = match prepare(lane, lease, rows, deed, time, &mut open).await {
+        Ok(Prepared::Whole(batch, applied, checkpointed)) => (batch, applied, checkpointed),
+        Ok(Prepared::NotOurs) => {
             lane.rollback().await;
             return Ok(Ended::NotOurs);
         }
+        Ok(Prepared::OtherRow) => {
+            lane.rollback().await;
+            return Ok(Ended::OtherRow);
+        }
         Err(failure) => {
             lane.rollback().await;
-            return Err(Interrupted::RolledBack(failure));
+            return Err(Interrupted::RolledBack(failure, open));
         }
     };
-    let (batch, applied, Checkpointed { wal_bytes }) = prepared;
     let answer = lane.commit().await;
     let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes };
     match answer {
@@ -67,26 +93,55 @@ pub(super) async fn run(
             let failure = failure.while_doing(format!("commit {}", committed.batch.range));
             lane.rollback().await;
             Err(match failure.class {
-                Class::Lost => Interrupted::Ambiguous(Box::new(committed), failure),
-                Class::Retry | Class::Shrink | Class::Wait | Class::Fatal => Interrupted::RolledBack(failure),
+                Class::Ambiguous => Interrupted::Ambiguous(Box::new(committed), failure),
+                _ => Interrupted::RolledBack(failure, open),
             })
         }
     }
 }
 
-/// Everything up to COMMIT. `None`: the slice is not ours.
+/// Everything up to COMMIT; `begun` tells the batch as soon as it is known.
 async fn prepare(
     lane: &mut dyn Lane,
     lease: &SliceLease,
     rows: u32,
+    deed: Deed<'_>,
     time: &Stopwatch,
-) -> Result<Option<(OpenBatch, Applied, Checkpointed)>, Failure> {
+    begun: &mut Option<OpenBatch>,
+) -> Result<Prepared, Failure> {
     let Some(batch) = lane.open(lease, rows).await.map_err(|failure| failure.while_doing("begin a batch"))? else {
-        return Ok(None);
+        return Ok(Prepared::NotOurs);
     };
+    *begun = Some(batch.clone());
     kill_point("batch-begun");
     time.turn_to(Bucket::Apply, Instant::now());
-    let applied = lane.apply(&batch.range).await.map_err(|f| f.while_doing(format!("change {}", batch.range)))?;
+    let applied = match deed {
+        Deed::Change => apply(lane, lease, &batch).await?,
+        Deed::SetRowAside(key, _) if batch.rows != Some(1) || batch.range.through != *key => {
+            return Ok(Prepared::OtherRow);
+        }
+        Deed::SetRowAside(key, aside) => set_row_aside(lane, lease, &batch, key, &aside).await?,
+        Deed::Carve => {
+            let carved = lane.carve(lease, &batch).await;
+            let carved = carved.map_err(|f| f.while_doing(format!("set {} aside", batch.range)))?;
+            kill_point("range-carved");
+            // Carving moves the cursor itself.
+            return Ok(match carved {
+                true => Prepared::Whole(batch, Applied::default(), Checkpointed::default()),
+                false => Prepared::NotOurs,
+            });
+        }
+    };
+    time.turn_to(Bucket::Commit, Instant::now());
+    let recorded = lane.checkpoint(lease, &batch, applied).await;
+    let recorded = recorded.map_err(|f| f.while_doing(format!("record {}", batch.range)))?;
+    kill_point("batch-checkpointed");
+    Ok(recorded.map_or(Prepared::NotOurs, |checkpointed| Prepared::Whole(batch, applied, checkpointed)))
+}
+
+async fn apply(lane: &mut dyn Lane, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
+    let applied = lane.apply(lease, &batch.range).await;
+    let applied = applied.map_err(|f| f.while_doing(format!("change {}", batch.range)))?;
     kill_point("batch-applied");
     if applied.rows >= TELLING_BATCH && applied.still_in_scope == applied.rows {
         return Err(Failure::fatal(format!(
@@ -95,9 +150,31 @@ async fn prepare(
             applied.rows, batch.range
         )));
     }
-    time.turn_to(Bucket::Commit, Instant::now());
-    let recorded = lane.checkpoint(lease, &batch, applied).await;
-    let recorded = recorded.map_err(|f| f.while_doing(format!("record {}", batch.range)))?;
-    kill_point("batch-checkpointed");
-    Ok(recorded.map(|checkpointed| (batch, applied, checkpointed)))
+    Ok(applied)
+}
+
+async fn set_row_aside(
+    lane: &mut dyn Lane,
+    lease: &SliceLease,
+    batch: &OpenBatch,
+    key: &Key,
+    aside: &RowAside<'_>,
+) -> Result<Applied, Failure> {
+    let within_limit = lane.set_row_aside(lease, batch, aside).await;
+    let within_limit = within_limit.map_err(|f| f.while_doing(format!("set the row {key} aside")))?;
+    kill_point("row-quarantined");
+    if within_limit {
+        return Ok(Applied::default());
+    }
+    let Failure { message, code, .. } = aside.failure;
+    let code = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let allowed = match aside.limit {
+        0 => "no row may be set aside".to_owned(),
+        1 => "1 row may be set aside, and is".to_owned(),
+        limit => format!("{limit} rows may be set aside, and are"),
+    };
+    Err(Failure::fatal(format!(
+        "the row {key} cannot be changed: {message}{code}; {allowed}. The run stopped before this row: mend it, or allow \
+         more with `[errors] quarantine`, then run the same command again"
+    )))
 }

@@ -7,6 +7,9 @@ use crate::event::Event;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
+/// Logins that may be refused in a row: a password is being rotated, and many wrong ones lock an account.
+const MAX_REFUSED: u32 = 3;
+
 /// A connection to the state tables that comes back.
 pub(super) struct Control {
     database: Arc<dyn Database>,
@@ -33,7 +36,7 @@ impl Control {
     where
         F: AsyncFnMut(&mut Ledger) -> Result<T, Failure>,
     {
-        let mut delays = backoff::delays();
+        let (mut delays, mut patience, mut refused) = (backoff::delays(), backoff::patient_delays(), 0);
         let mut lost = false;
         loop {
             let answer = match self.ledger().await {
@@ -47,9 +50,17 @@ impl Control {
                     }
                     return Ok(value);
                 }
-                Err(failure) if failure.class == Class::Fatal => return Err(failure),
+                Err(failure) if matches!(failure.class, Class::Fatal | Class::Row) => return Err(failure),
                 Err(failure) => failure,
             };
+            if failure.class == Class::Login {
+                refused += 1;
+                if refused > MAX_REFUSED {
+                    return Err(failure);
+                }
+                tokio::time::sleep(backoff::next(&mut patience)).await;
+                continue;
+            }
             if failure.class == Class::Lost && !lost {
                 lost = true;
                 let _ = self.events.send(Event::ConnectionLost { failure: failure.to_string() });

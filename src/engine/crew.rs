@@ -2,15 +2,18 @@
 //! they tell what they did.
 
 use super::batch::Committed;
+use super::board::Board;
 use super::tally::Tally;
+use super::troubles::Troubles;
 use super::watch::WatchRequests;
-use crate::db::{Database, Failure, Lane, SliceLease, SliceRecord};
+use crate::db::{Blocker, Database, Failure, Happening, Lane, RowAside, SessionId, SliceLease, SliceRecord};
 use crate::event::{Event, Reason};
-use crate::job::Batch;
+use crate::job::{Batch, Errors};
+use crate::key::{Key, KeyRange};
 use crate::pace::{Gate, HoldFile, Sizing, TimeLedger};
 use crate::plan::Work;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,6 +24,11 @@ pub(super) struct Crew {
     pub(super) work: Work,
     pub(super) place: String,
     pub(super) batch: Batch,
+    pub(super) errors: Errors,
+    /// How many rows of the run may be set aside.
+    pub(super) quarantine_limit: u64,
+    /// `user@host`, for the event log.
+    pub(super) actor: String,
     pub(super) run: i64,
     pub(super) holder: String,
     pub(super) lease: Duration,
@@ -32,8 +40,11 @@ pub(super) struct Crew {
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
     pub(super) retries: AtomicU64,
-    /// What keeps the database from taking batches, while something does.
-    pub(super) trouble: Mutex<Option<Reason>>,
+    /// Looks at slices that are not ours, since the last batch of any worker.
+    pub(super) strange_looks: AtomicU32,
+    /// What keeps workers from their batches.
+    pub(super) troubles: Troubles,
+    pub(super) board: Arc<Board>,
     pub(super) slices: Mutex<VecDeque<SliceRecord>>,
     pub(super) events: UnboundedSender<Event>,
 }
@@ -71,15 +82,9 @@ impl Crew {
         self.hold_file.as_ref()?.holds().await
     }
 
-    /// What keeps the database from taking batches, as the last worker met it; `None`: it takes them again.
-    pub(super) fn set_trouble(&self, failure: Option<&Failure>) {
-        let trouble = failure.map(|failure| Reason::Trouble { what: failure.to_string() });
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
-    /// What keeps the database from taking batches.
-    pub(super) fn trouble(&self) -> Option<Reason> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Somebody stopped a statement of ours at the server; they are taken at their word.
+    pub(super) fn ask_for_pause(&self, failure: &Failure) {
+        self.watch.ask_for_pause(format!("somebody cancelled a statement at the server: {failure}"));
     }
 
     /// Waits until the run was looked at and the gate set accordingly. A stopped gate needs no look, and nobody looks.
@@ -106,9 +111,32 @@ impl Crew {
     }
 
     /// Tells of a batch that will be tried again.
-    pub(super) fn batch_retried(&self, failure: &Failure, delay: Duration) {
+    pub(super) fn batch_retried(&self, failure: String, delay: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
-        self.send(Event::BatchRetried { failure: failure.to_string(), delay });
+        self.send(Event::BatchRetried { failure, delay });
+    }
+
+    /// What to write down of a row that failed.
+    pub(super) fn row_aside<'a>(&self, failure: &'a Failure) -> RowAside<'a> {
+        RowAside { failure, limit: self.quarantine_limit, keep_detail: self.errors.quarantine_detail }
+    }
+
+    /// Tells of a row that was set aside. What is wrong with it is on record already, in the quarantine.
+    pub(super) fn row_quarantined(&self, key: &Key, failure: &Failure) {
+        self.send(Event::RowQuarantined { key: key.clone(), failure: failure.to_string() });
+    }
+
+    /// Tells of a range that will be walked last.
+    pub(super) fn range_set_aside(&self, range: &KeyRange, why: &str) {
+        let detail = format!("{range}: {why}");
+        self.board.tell_of(Happening { kind: "range-set-aside", actor: self.actor.clone(), detail });
+        self.send(Event::RangeSetAside { range: range.clone(), why: why.to_owned() });
+    }
+
+    /// Who keeps this session waiting, asked after `delay`, when it may be waiting by now. Nobody where that cannot be
+    /// told: it is asked for the operator's sake, and no reason to fail.
+    pub(super) async fn blockers(&self, session: SessionId, delay: Duration) -> Vec<Blocker> {
+        self.database.blockers(session, delay).await.unwrap_or_default()
     }
 
     /// Tells what happened. That nobody listens is no reason to stop.

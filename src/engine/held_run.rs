@@ -7,7 +7,9 @@ use super::control::Control;
 use super::crew::Crew;
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
+use super::soundness;
 use super::tally::Tally;
+use super::troubles::Troubles;
 use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
@@ -17,7 +19,7 @@ use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc::UnboundedSender, watch};
@@ -33,7 +35,7 @@ const RELEASE_GRACE: Duration = Duration::from_secs(2);
 pub(super) struct HeldRun {
     crew: Arc<Crew>,
     control: Control,
-    board: Board,
+    board: Arc<Board>,
     pace: Pace,
     law: Law,
     sensors: Vec<Box<dyn Sensor>>,
@@ -43,6 +45,8 @@ pub(super) struct HeldRun {
     workers: u32,
     begun: Instant,
     rows_before: u64,
+    /// Rows that are set aside, as last read.
+    rows_quarantined: u64,
 }
 
 /// Why the walk ended, with what the watch saw.
@@ -65,7 +69,7 @@ impl HeldRun {
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
         let Admitted { record, work, workers, sizes, resumed } = admitted;
-        let slices = ledger.slices(record.id).await?;
+        let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();
@@ -73,28 +77,34 @@ impl HeldRun {
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
         let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
         let time = TimeLedger::new(workers, begun);
+        let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
+        let spent = ledger.time_spent(record.id).await?;
+        let board = Arc::new(Board::new(Arc::clone(&time), spent, held_before, begun));
         let crew = Crew {
             database: Arc::clone(&database),
             work,
             place: record.place.clone(),
             batch: job.batch.clone(),
+            errors: job.errors.clone(),
+            quarantine_limit: job.errors.limit(estimated_rows),
+            actor: runner.actor.clone(),
             run: record.id,
             holder: runner.holder.clone(),
             lease: options.lease,
             gate,
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
-            time: Arc::clone(&time),
+            time,
             sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
-            trouble: Mutex::default(),
+            strange_looks: AtomicU32::new(0),
+            troubles: Troubles::default(),
+            board: Arc::clone(&board),
             slices: Default::default(),
             events: events.clone(),
         };
         let sensors = database.sensors(job)?;
-        let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
-        let board = Board::new(time, ledger.time_spent(record.id).await?, held_before, begun);
         Ok(Self {
             crew: Arc::new(crew),
             control: Control::new(database, Some(ledger), events),
@@ -103,6 +113,7 @@ impl HeldRun {
             law,
             sensors,
             options: options.clone(),
+            rows_quarantined: record.rows_quarantined.unsigned_abs(),
             record,
             runner,
             workers,
@@ -124,23 +135,28 @@ impl HeldRun {
                 self.release(&reason).await
             };
             let _ = tokio::time::timeout(RELEASE_GRACE, letting_go).await;
-            return Ok(Outcome::Stopped(summary, end.closed));
+            return Ok(Outcome::Stopped(self.with_rows_aside(summary), end.closed));
         }
         self.close_the_books().await?;
+        let summary = self.with_rows_aside(summary);
         match end {
+            // First of all: a run that succeeded is let go with that very move, and the watch may have looked since.
+            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
-            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
             End { walked: Some(Ok(Walked::Stopped)) | None, closed, .. } => Ok(Outcome::Stopped(summary, closed)),
         }
     }
 
-    /// Records what is counted here: tries, and where the time went.
+    /// Records what is counted here: tries, and where the time went. Reads what is counted there.
     async fn close_the_books(&mut self) -> Result<(), Failure> {
         let (run, holder, lease) = (self.record.id, self.runner.holder.as_str(), self.options.lease);
         self.board.close_the_books(&mut self.control, run, holder, lease).await?;
+        if let Some(record) = self.control.call(async |ledger| ledger.run(run).await).await? {
+            self.rows_quarantined = record.rows_quarantined.unsigned_abs();
+        }
         match self.crew.retries.load(Ordering::Relaxed) {
             0 => Ok(()),
             retries => self.control.call(async |ledger| ledger.count_retries(run, retries).await).await,
@@ -233,7 +249,13 @@ impl HeldRun {
             progress,
             rows: progress.rows_changed.saturating_sub(self.rows_before),
             retries: self.crew.retries.load(Ordering::Relaxed),
+            rows_quarantined: self.rows_quarantined,
             took: self.begun.elapsed(),
         }
+    }
+
+    /// The same, with what was read since.
+    fn with_rows_aside(&self, summary: Summary) -> Summary {
+        Summary { rows_quarantined: self.rows_quarantined, ..summary }
     }
 }

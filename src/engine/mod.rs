@@ -1,24 +1,35 @@
 //! How does a job become a finished run? Routes: what comes next is decided by [`step`], by [`crate::run`] and by the
 //! state tables; here it is only done.
 //!
-//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome) → `passes` → `worker` → `batch`, with
-//! `watch` (lease, pause, cancel) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes
-//! next.
+//! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
+//! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
+//! hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
+//! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT; `errand` says what the next batch is for.
+//! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box.
 
 mod admission;
+mod answer;
 mod backoff;
 mod batch;
 mod board;
 mod control;
 mod crew;
+mod errand;
 mod held_run;
+mod isolation;
 mod meter;
 mod pacing;
 mod passes;
 mod planning;
+mod recovery;
+mod retry;
 mod settle;
+#[cfg(test)]
+mod simulation;
+mod soundness;
 mod step;
 mod tally;
+mod troubles;
 mod watch;
 mod worker;
 
@@ -33,6 +44,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
 
 pub use meter::Meter;
 pub use planning::{plan, sample};
+pub use retry::{Retried, Retry, TriedRow, retry};
 pub use step::{Proof, Step, next_step};
 pub use tally::Tally;
 
@@ -100,6 +112,8 @@ pub struct Summary {
     pub rows: u64,
     /// Batches that this runner tried again.
     pub retries: u64,
+    /// Rows of the whole run that are set aside.
+    pub rows_quarantined: u64,
     /// This runner's time.
     pub took: Duration,
 }

@@ -80,7 +80,7 @@ impl<'a> Pacing<'a> {
         verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
         self.crew.gate.set_pace(&verdict);
         // The workers wait for it themselves, each until its next try.
-        verdict.held.extend(self.crew.trouble());
+        verdict.held.extend(self.crew.troubles.of_all());
         self.tell(&verdict, now);
         closed
     }

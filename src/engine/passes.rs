@@ -6,7 +6,7 @@ use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
 use super::worker;
-use crate::db::{Failure, Move, RunRecord};
+use crate::db::{Failure, Happening, Move, RunRecord, Success};
 use crate::event::Event;
 use crate::key::KeyRange;
 use crate::run::RunState;
@@ -53,8 +53,14 @@ impl Passes<'_> {
                     self.crew.send(Event::SweepStarted { pass });
                 }
                 Step::Done(proof) => {
-                    let proven = self.reach(RunState::Running, RunState::Sweeping).await? && self.succeed().await?;
-                    return Ok(if proven { Walked::Proven(proof) } else { Walked::Stopped });
+                    let proof = Proof { rows_quarantined: self.rows_quarantined().await?, ..proof };
+                    match self.succeed(proof).await? {
+                        Some(Success::Reached) => return Ok(Walked::Proven(proof)),
+                        // A crash has taken back what was proven, or a failover the move before this one: what is
+                        // recorded now says what comes next.
+                        Some(_) => {}
+                        None => return Ok(Walked::Stopped),
+                    }
                 }
                 Step::NotProven(why) => return Ok(Walked::NotProven(why)),
             }
@@ -75,10 +81,34 @@ impl Passes<'_> {
         self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
     }
 
-    async fn succeed(&mut self) -> Result<bool, Failure> {
-        let Crew { run, holder, lease, .. } = self.crew.as_ref();
+    /// No worker walks any more, so it stays as it is.
+    async fn rows_quarantined(&mut self) -> Result<i64, Failure> {
+        let run = self.record.id;
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
+        Ok(record.map_or(0, |record| record.rows_quarantined))
+    }
+
+    /// Ends the run with its proof. `None`: the gate stopped first.
+    async fn succeed(&mut self, proof: Proof) -> Result<Option<Success>, Failure> {
+        if !self.reach(RunState::Running, RunState::Sweeping).await? {
+            return Ok(None);
+        }
+        let Crew { run, holder, lease, actor, .. } = self.crew.as_ref();
+        if proof.rows_quarantined > 0 {
+            let detail = format!("{} could not be changed", proof.rows_quarantined);
+            self.board.tell_of(Happening { kind: "rows-quarantined", actor: actor.clone(), detail });
+        }
         self.board.close_the_books(self.control, *run, holder, *lease).await?;
-        self.reach(RunState::Sweeping, RunState::Succeeded).await
+        let (record, actor) = (self.record, &self.runner.actor);
+        let proves = |slices: &[_]| matches!(next_step(slices, record.bound.as_ref(), record.swept), Step::Done(_));
+        if !self.crew.gate.unpaused().await {
+            return Ok(None);
+        }
+        let success = self.control.call(async |ledger| ledger.succeed(*run, holder, actor, &proves).await).await?;
+        if success == Success::NotNow {
+            self.crew.look_again().await;
+        }
+        Ok(Some(success))
     }
 
     /// Moves the run, as soon as no pause is in the way. `false`: the gate stopped first.
@@ -87,6 +117,7 @@ impl Passes<'_> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
         while self.crew.gate.unpaused().await {
             if self.control.call(async |ledger| ledger.move_held(run, holder, &[from], &by).await).await? {
+                super::kill_point("run-moved");
                 return Ok(true);
             }
             self.crew.look_again().await;

@@ -18,12 +18,14 @@ struct Part {
     rows_scanned: u64,
     batches: u64,
     done: bool,
+    /// Carved out of another slice: too small to count as a part of the whole.
+    set_aside: bool,
 }
 
 impl Tally {
     /// The sums of these slices.
     pub fn new(slices: &[SliceRecord], estimated_rows: i64) -> Self {
-        let walk = slices.iter().filter(|slice| slice.pass == 0).count().max(1);
+        let walk = slices.iter().filter(|slice| slice.pass == 0 && !slice.set_aside).count().max(1);
         let rows_per_slice = (estimated_rows.max(1) as f64 / walk as f64).max(1.0);
         Self { rows_per_slice, slices: Mutex::new(parts(slices)) }
     }
@@ -36,8 +38,8 @@ impl Tally {
     /// Adds a committed batch; the progress with it.
     pub fn add(&self, pass: i64, number: i64, rows: u64, scanned: u64, done: bool) -> Progress {
         let mut slices = self.slices();
-        let part =
-            slices.entry((pass, number)).or_insert(Part { rows_changed: 0, rows_scanned: 0, batches: 0, done: false });
+        let new = Part { rows_changed: 0, rows_scanned: 0, batches: 0, done: false, set_aside: false };
+        let part = slices.entry((pass, number)).or_insert(new);
         part.rows_changed += rows;
         part.rows_scanned += scanned;
         part.batches += 1;
@@ -66,13 +68,14 @@ fn part(slice: &SliceRecord) -> Part {
         rows_scanned: slice.rows_scanned.unsigned_abs(),
         batches: slice.seq.unsigned_abs(),
         done: slice.done,
+        set_aside: slice.set_aside,
     }
 }
 
 fn progress(slices: &HashMap<(i64, i64), Part>, rows_per_slice: f64) -> Progress {
     // A slice in hand is never shown as done, however wrong the estimate was.
     const ALMOST: f64 = 0.99;
-    let walk = slices.iter().filter(|((pass, _), _)| *pass == 0).map(|(_, part)| part);
+    let walk = slices.iter().filter(|((pass, _), part)| *pass == 0 && !part.set_aside).map(|(_, part)| part);
     let (count, share) = walk.fold((0_u32, 0.0), |(count, share), part| {
         let scanned = part.rows_scanned as f64 / rows_per_slice;
         (count + 1, share + if part.done { 1.0 } else { scanned.min(ALMOST) })
@@ -101,6 +104,7 @@ mod tests {
             rows_still_in_scope: 0,
             done,
             token: 1,
+            set_aside: false,
         }
     }
 

@@ -3,13 +3,15 @@
 
 use super::board::Board;
 use super::control::Control;
+use super::kill_point;
 use super::tally::Tally;
 use crate::db::{Beat, Failure, Move};
 use crate::event::{Event, Reason};
 use crate::pace::Gate;
 use crate::plan::Forecast;
-use crate::run::RunState;
+use crate::run::{Intent, RunState};
 use crate::runner::Runner;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
 
@@ -30,9 +32,21 @@ pub(super) enum WatchEnd {
 pub(super) struct WatchRequests {
     wanted: Notify,
     looks: watch::Sender<u64>,
+    /// Why the run is to be paused.
+    pause: Mutex<Option<String>>,
 }
 
 impl WatchRequests {
+    /// Asks for a pause, for this reason; in force with the next look.
+    pub(super) fn ask_for_pause(&self, reason: String) {
+        *self.pause() = Some(reason);
+        self.wanted.notify_one();
+    }
+
+    fn pause(&self) -> MutexGuard<'_, Option<String>> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until the run was looked at after this call, and the gate set accordingly.
     pub(super) async fn look_again(&self) {
         let mut looks = self.looks.subscribe();
@@ -70,8 +84,10 @@ impl Watch<'_> {
             let urgent = self.wait(state).await;
             let keep = urgent || beaten.is_none_or(|beaten| beaten.elapsed() >= beat_every);
             if keep {
+                kill_point("heartbeat");
                 beaten = Some(Instant::now());
             }
+            self.pause_where_asked().await?;
             let (run, holder, lease) = (self.run, self.runner.holder.as_str(), self.lease);
             let expected = forecast.note(Instant::now(), self.tally.progress().share);
             let report = self.board.report(expected.map(|span| (span.low, span.high)));
@@ -87,6 +103,9 @@ impl Watch<'_> {
                 self.looked();
                 return Ok(WatchEnd::LeaseLost);
             };
+            if keep {
+                super::kill_point("heartbeat");
+            }
             for happening in self.board.happenings() {
                 self.control.call(async |ledger| ledger.note(run, holder, &happening).await).await?;
             }
@@ -96,6 +115,12 @@ impl Watch<'_> {
                 return Ok(WatchEnd::Cancelled);
             }
         }
+    }
+
+    async fn pause_where_asked(&mut self) -> Result<(), Failure> {
+        let Some(reason) = self.requests.pause().take() else { return Ok(()) };
+        let (run, actor) = (self.run, self.runner.actor.as_str());
+        self.control.call(async |ledger| ledger.ask(run, Intent::Pause, actor, Some(&reason)).await).await.map(drop)
     }
 
     /// Until the next look is due or wanted, or until a pause that was asked for is reached. `true`: there is something
@@ -123,7 +148,8 @@ impl Watch<'_> {
                 let nobody = || Reason::OperatorPause { actor: "somebody".to_owned(), reason: None };
                 self.gate.set_paused(Some(reason.clone().unwrap_or_else(nobody)));
             }
-            RunState::Cancelling | RunState::Cancelled | RunState::Queued | RunState::Succeeded | RunState::Failed => {
+            RunState::Queued => self.take_up_again(state).await?,
+            RunState::Cancelling | RunState::Cancelled | RunState::Succeeded | RunState::Failed => {
                 self.gate.stop();
                 return Ok(true);
             }
@@ -132,6 +158,18 @@ impl Watch<'_> {
             self.reach_pause(state, reason).await?;
         }
         Ok(false)
+    }
+
+    /// Somebody resumed the run while our lease was out, and took us for dead; nobody has taken it since, so it goes on.
+    async fn take_up_again(&mut self, state: &mut RunState) -> Result<(), Failure> {
+        let by = Move::new(RunState::Running, &self.runner.actor);
+        let (run, holder) = (self.run, self.runner.holder.as_str());
+        if self.control.call(async |ledger| ledger.move_held(run, holder, &[RunState::Queued], &by).await).await? {
+            *state = RunState::Running;
+            self.gate.set_paused(None);
+            let _ = self.events.send(Event::Moved { to: RunState::Running, reason: None });
+        }
+        Ok(())
     }
 
     /// Pausing is over when no batch is in hand.
@@ -145,6 +183,7 @@ impl Watch<'_> {
         }
         let (run, holder) = (self.run, self.runner.holder.as_str());
         if self.control.call(async |ledger| ledger.move_held(run, holder, &[RunState::Pausing], &by).await).await? {
+            super::kill_point("pause-reached");
             *state = RunState::Paused;
             let _ = self.events.send(Event::Moved { to: RunState::Paused, reason });
         }

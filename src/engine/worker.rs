@@ -1,28 +1,52 @@
-//! How does one worker walk its slices? Gate, batch, answer to a failure; over and over. Decides nothing about states.
+//! How does one worker walk its slices? Gate, batch, answer to a failure; over and over. Decides nothing: what a failure
+//! asks for is [`answer`](super::answer), what the next batch is for is [`errand`](super::errand).
 
+use super::answer::Answer;
 use super::batch::{self, Committed, Ended, Interrupted};
 use super::crew::Crew;
-use super::{backoff, settle};
+use super::errand::Errand;
+use super::recovery::{Met, Recovery};
+use super::settle;
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
 use crate::pace::{Cost, InHand, Stopwatch};
-use backon::ExponentialBackoff;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Tries of one batch before the run fails, resumable. With the longest delay between them that is minutes, longer
-/// than a lock of a well-behaved application lasts.
-const MAX_TRIES: u32 = 40;
+/// A slice that is not ours although the run is: so many looks tell whether that is a pause, or another runner.
+const LOOKS_BEFORE_LEAVING: u32 = 3;
 
-/// A slice that is not ours although the run is: after this many looks the state tables were changed by another hand.
+/// After so many looks without a batch in between, the state tables were changed by another hand.
 const MAX_STRANGE_LOOKS: u32 = 200;
+
+/// What to do about a slice that is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strange {
+    /// A look at the run may tell why.
+    Look,
+    /// It tells nothing: a failover took back what was recorded of the slice. What is recorded now says what to walk.
+    Leave,
+    /// Not even that helps.
+    GiveUp,
+}
+
+/// Decides after so many looks of all workers since the run's last batch.
+pub(super) fn strange(looks: u32) -> Strange {
+    match looks {
+        MAX_STRANGE_LOOKS.. => Strange::GiveUp,
+        looks if looks.is_multiple_of(LOOKS_BEFORE_LEAVING) => Strange::Leave,
+        _ => Strange::Look,
+    }
+}
 
 /// Walks slices until none is left or the gate stops.
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
-    let delays = backoff::delays();
-    let mut worker =
-        Worker { crew, time, lane: None, delays, patience: None, tries: 0, tried: 0, strange_looks: 0, lost: false };
+    let recovery = Recovery::new(crew, number);
+    let mut worker = Worker { crew, time, recovery, lane: None, next: Errand::Change, lost: false };
     let worked = worker.walk_all().await;
+    crew.troubles.leave(number);
     worker.time.turn_to(Bucket::Idle, Instant::now());
     worked
 }
@@ -30,14 +54,9 @@ pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
 struct Worker<'a> {
     crew: &'a Crew,
     time: Stopwatch,
+    recovery: Recovery<'a>,
     lane: Option<Box<dyn Lane>>,
-    delays: ExponentialBackoff,
-    /// Delays of a wait for somebody who mends the database.
-    patience: Option<ExponentialBackoff>,
-    tries: u32,
-    /// Rows that the last batch was to have.
-    tried: u32,
-    strange_looks: u32,
+    next: Errand,
     lost: bool,
 }
 
@@ -45,12 +64,10 @@ struct Worker<'a> {
 enum Turn {
     /// The slice goes on.
     GoOn,
-    /// The slice's end is reached.
+    /// The slice's end is reached, the rest of it was set aside, or it is not as it was.
     SliceDone,
-    /// Wait, then try the batch again.
-    After(Duration),
-    /// Nothing is wrong with the batch; wait until somebody has mended the database, then try it again.
-    Patiently(Duration),
+    /// Wait, then try again; the time goes into this bucket.
+    After(Bucket, Duration),
     /// The run's state does not let batches begin; wait until that is known here.
     LookAgain,
 }
@@ -58,6 +75,7 @@ enum Turn {
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.crew.next_slice() {
+            self.next = Errand::Change;
             if !self.walk(&slice).await? {
                 return Ok(());
             }
@@ -69,7 +87,6 @@ impl Worker<'_> {
     async fn walk(&mut self, slice: &SliceRecord) -> Result<bool, Failure> {
         let crew = self.crew;
         let lease = crew.slice_lease(slice);
-        let mut unsettled = None;
         loop {
             // Looked at before each batch: who makes the file may count on it.
             if let Some(reason) = crew.held_by_file().await {
@@ -78,7 +95,7 @@ impl Worker<'_> {
             // The batch is in hand only for this turn: whoever waits afterwards does not hold up a pause.
             let turn = {
                 let Some(in_hand) = crew.gate.pass(&self.time).await else { return Ok(false) };
-                self.turn(slice, &lease, &mut unsettled, &in_hand).await?
+                self.turn(slice, &lease, &in_hand).await?
             };
             match turn {
                 Turn::GoOn => {}
@@ -87,11 +104,11 @@ impl Worker<'_> {
                     self.time.turn_to(Bucket::Paused, Instant::now());
                     crew.look_again().await;
                 }
-                Turn::After(delay) if !self.rests(Bucket::Retry, delay).await => return Ok(false),
-                Turn::Patiently(delay) if !self.rests(Bucket::Held("database".into()), delay).await => {
-                    return Ok(false);
+                Turn::After(bucket, delay) => {
+                    if !self.rests(bucket, delay).await {
+                        return Ok(false);
+                    }
                 }
-                Turn::After(_) | Turn::Patiently(_) => {}
             }
         }
     }
@@ -105,125 +122,185 @@ impl Worker<'_> {
         }
     }
 
-    async fn turn(
-        &mut self,
-        slice: &SliceRecord,
-        lease: &SliceLease,
-        unsettled: &mut Option<Committed>,
-        in_hand: &InHand<'_>,
-    ) -> Result<Turn, Failure> {
+    async fn turn(&mut self, slice: &SliceRecord, lease: &SliceLease, in_hand: &InHand<'_>) -> Result<Turn, Failure> {
         self.time.turn_to(Bucket::Retry, Instant::now());
-        let lane = match self.lane().await {
-            Ok(lane) => lane,
-            Err(failure) => return self.answer(failure, slice.pass),
-        };
-        if let Some(sent) = unsettled.take() {
-            return match settle::settle(lane.as_mut(), lease, &sent).await {
-                Ok(settle::Settled::Committed) => Ok(self.committed(slice, &sent, in_hand)),
-                Ok(settle::Settled::RolledBack) => Ok(Turn::GoOn),
-                Ok(settle::Settled::NotOurs) => Ok(Turn::LookAgain),
-                Err(failure) => {
-                    *unsettled = Some(sent);
-                    self.answer(failure, slice.pass)
-                }
-            };
+        if let Err(failure) = self.connected().await {
+            return self.answer(failure, Met::in_no_batch(slice, self.next.is_settling()));
         }
-        match self.batch(slice.pass, lease).await {
-            Ok(Ended::Committed(committed)) => Ok(self.committed(slice, &committed, in_hand)),
-            Ok(Ended::NotOurs) => self.strange(slice),
-            Err(Interrupted::RolledBack(failure)) => self.answer(failure, slice.pass),
+        let next = std::mem::take(&mut self.next);
+        if let Errand::Settle(sent, rows) = next {
+            return self.settle(slice, lease, in_hand, sent, rows).await;
+        }
+        let rows = next.rows(self.crew.sizing(slice.pass).rows());
+        match self.batch(&next, lease, rows).await {
+            Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
+            Ok(Ended::NotOurs) => {
+                self.next = next;
+                self.strange(slice)
+            }
+            // The row that failed is gone, or another came before it: looked for anew, should one fail.
+            Ok(Ended::OtherRow) => Ok(Turn::GoOn),
+            Err(Interrupted::RolledBack(failure, batch)) => {
+                self.next = next;
+                self.answer(failure, Met { slice, rows, batch, settling: false })
+            }
             Err(Interrupted::Ambiguous(sent, failure)) => {
-                *unsettled = Some(*sent);
-                self.answer(failure, slice.pass)
+                self.next = Errand::Settle(sent, rows);
+                self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
     }
 
-    /// One batch, whose time counts as what became of it.
-    async fn batch(&mut self, pass: i64, lease: &SliceLease) -> Result<Ended, Interrupted> {
-        let rows = self.crew.sizing(pass).rows();
-        self.tried = rows;
+    /// One batch, whose time counts as what became of it. While a lock is suspected, somebody looks who has it.
+    async fn batch(&mut self, next: &Errand, lease: &SliceLease, rows: u32) -> Result<Ended, Interrupted> {
+        let crew = self.crew;
+        let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
         let Some(lane) = &mut self.lane else {
-            return Err(Interrupted::RolledBack(Failure::new(Class::Lost, "not connected")));
+            return Err(Interrupted::RolledBack(Failure::new(Class::Lost, "not connected"), None));
         };
-        let ended = batch::run(lane.as_mut(), lease, rows, &self.time).await;
-        let instead = match &ended {
-            Ok(Ended::Committed(_)) => None,
-            Ok(Ended::NotOurs) => Some(Bucket::Paused),
-            Err(Interrupted::RolledBack(failure)) if failure.is_lock_wait() => Some(Bucket::LockWait),
-            Err(Interrupted::RolledBack(_) | Interrupted::Ambiguous(..)) => Some(Bucket::Retry),
+        let waiting = self.recovery.suspects_a_lock().then(|| lane.session()).flatten();
+        let ended = {
+            let mut running = pin!(batch::run(lane.as_mut(), lease, rows, deed, &self.time));
+            match waiting {
+                None => running.await,
+                Some(session) => {
+                    let mut look = pin!(crew.blockers(session, crew.batch.lock_timeout / 2));
+                    tokio::select! {
+                        ended = &mut running => ended,
+                        blockers = &mut look => {
+                            self.recovery.saw_blockers(blockers);
+                            running.await
+                        }
+                    }
+                }
+            }
         };
-        self.time.end_batch(instead, Instant::now());
+        self.time.end_batch(spent_on(&ended), Instant::now());
         ended
     }
 
-    fn committed(&mut self, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
-        (self.tries, self.strange_looks, self.delays) = (0, 0, backoff::delays());
-        if self.patience.take().is_some() {
-            self.crew.set_trouble(None);
+    /// Asks what became of a COMMIT.
+    async fn settle(
+        &mut self,
+        slice: &SliceRecord,
+        lease: &SliceLease,
+        in_hand: &InHand<'_>,
+        sent: Box<Committed>,
+        rows: u32,
+    ) -> Result<Turn, Failure> {
+        let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
+        match settle::settle(lane.as_mut(), lease, &sent).await {
+            Ok(settle::Settled::Committed) => Ok(self.committed(Errand::Change, slice, &sent, in_hand)),
+            Ok(settle::Settled::RolledBack) => {
+                if sent.took >= self.crew.batch.statement_timeout {
+                    self.crew.sizing(slice.pass).shrink(rows);
+                }
+                Ok(Turn::GoOn)
+            }
+            Ok(settle::Settled::NotOurs) => Ok(Turn::LookAgain),
+            Err(failure) => {
+                self.next = Errand::Settle(sent, rows);
+                self.answer(failure, Met::in_no_batch(slice, true))
+            }
+        }
+    }
+
+    /// A batch is durable: what it was for is done.
+    fn committed(&mut self, done: Errand, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
+        self.crew.strange_looks.store(0, Ordering::Relaxed);
+        self.recovery.succeeded();
+        let range = &committed.batch.range;
+        let ends_slice = range.through == slice.range.through;
+        self.next = done.committed(&committed.batch);
+        match done {
+            Errand::Change | Errand::Settle(..) => self.learn(slice, committed),
+            Errand::Isolate(_) => {}
+            Errand::SetRowAside(key, failure) => self.crew.row_quarantined(&key, &failure),
+            Errand::Carve(_, why) => {
+                self.crew.range_set_aside(range, &why);
+                return if ends_slice { Turn::SliceDone } else { Turn::GoOn };
+            }
         }
         in_hand.charge(committed.applied.rows);
+        self.crew.batch_committed(slice, committed, ends_slice);
+        if ends_slice { Turn::SliceDone } else { Turn::GoOn }
+    }
+
+    /// Batches that change rows teach how large they should be.
+    fn learn(&self, slice: &SliceRecord, committed: &Committed) {
         // The last range of a slice was not counted, and is too small to tell anything.
-        if let Some(rows) = committed.batch.rows {
-            // The log is the whole server's; of ours, each batch in hand wrote its part.
-            let share = self.crew.gate.in_hand().max(1) as u64;
-            let wal_bytes = committed.wal_bytes.map(|bytes| bytes / share);
-            self.crew.sizing(slice.pass).note(Cost { rows, took: committed.took, wal_bytes });
-        }
-        let done = committed.batch.range.through == slice.range.through;
-        self.crew.batch_committed(slice, committed, done);
-        if done { Turn::SliceDone } else { Turn::GoOn }
+        let Some(rows) = committed.batch.rows else { return };
+        // The log is the whole server's; of ours, each batch in hand wrote its part.
+        let share = self.crew.gate.in_hand().max(1) as u64;
+        let wal_bytes = committed.wal_bytes.map(|bytes| bytes / share);
+        self.crew.sizing(slice.pass).note(Cost { rows, took: committed.took, wal_bytes });
     }
 
-    /// The slice matched nothing: the run was paused, cancelled or taken over, which a look at the run will tell.
-    fn strange(&mut self, slice: &SliceRecord) -> Result<Turn, Failure> {
-        self.strange_looks += 1;
-        if self.strange_looks > MAX_STRANGE_LOOKS {
-            let (pass, number) = (slice.pass, slice.number);
-            return Err(Failure::fatal(format!("slice {number} of pass {pass} is not as this runner left it")));
-        }
-        Ok(Turn::LookAgain)
-    }
-
-    /// What a failure asks for, by its class.
-    fn answer(&mut self, failure: Failure, pass: i64) -> Result<Turn, Failure> {
-        if failure.class == Class::Wait {
-            let patience = self.patience.get_or_insert_with(backoff::patient_delays);
-            self.crew.set_trouble(Some(&failure));
-            return Ok(Turn::Patiently(backoff::next(patience)));
-        }
-        let lost = failure.class == Class::Lost;
-        if failure.class == Class::Fatal || (!lost && self.tries >= MAX_TRIES) {
-            return Err(failure);
-        }
-        if failure.class == Class::Shrink {
-            self.crew.sizing(pass).shrink(self.tried);
-        }
-        let delay = backoff::next(&mut self.delays);
-        if lost {
-            self.lane = None;
-            self.crew.set_trouble(Some(&failure));
-            if !self.lost {
-                self.crew.send(Event::ConnectionLost { failure: failure.to_string() });
+    /// The slice matched nothing: the run was paused, cancelled or taken over, or a failover took the slice back.
+    fn strange(&self, slice: &SliceRecord) -> Result<Turn, Failure> {
+        match strange(self.crew.strange_looks.fetch_add(1, Ordering::Relaxed) + 1) {
+            Strange::Look => Ok(Turn::LookAgain),
+            Strange::Leave => Ok(Turn::SliceDone),
+            Strange::GiveUp => {
+                let (pass, number) = (slice.pass, slice.number);
+                Err(Failure::fatal(format!("slice {number} of pass {pass} is not as this runner left it")))
             }
-            self.lost = true;
-        } else {
-            self.tries += 1;
-            self.crew.batch_retried(&failure, delay);
         }
-        Ok(Turn::After(delay))
     }
 
-    async fn lane(&mut self) -> Result<&mut Box<dyn Lane>, Failure> {
+    /// Does what a failure asks for.
+    fn answer(&mut self, failure: Failure, met: Met<'_>) -> Result<Turn, Failure> {
+        let answer = self.recovery.answer(&failure, &met);
+        match answer {
+            Answer::Fail => return Err(failure),
+            Answer::Isolate => {
+                self.next = Errand::row_failed(failure, met.rows, met.batch.as_ref())?;
+                return Ok(Turn::GoOn);
+            }
+            Answer::Pause => {
+                self.crew.ask_for_pause(&failure);
+                return Ok(Turn::LookAgain);
+            }
+            Answer::SetAside => {
+                self.next = Errand::Carve(met.rows, self.recovery.lock_in_words(&failure));
+                return Ok(Turn::GoOn);
+            }
+            Answer::Smaller => self.crew.sizing(met.slice.pass).shrink(met.rows),
+            Answer::Reconnect => self.disconnect(&failure),
+            Answer::Wait if failure.class == Class::Login => self.disconnect(&failure),
+            Answer::Again | Answer::Wait => {}
+        }
+        let (bucket, delay) = self.recovery.rest(answer, &failure, &met);
+        Ok(Turn::After(bucket, delay))
+    }
+
+    fn disconnect(&mut self, failure: &Failure) {
+        self.lane = None;
+        if !std::mem::replace(&mut self.lost, true) {
+            self.crew.send(Event::ConnectionLost { failure: failure.to_string() });
+        }
+    }
+
+    async fn connected(&mut self) -> Result<(), Failure> {
         if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
             self.lane = None;
             self.lane = Some(self.crew.connect().await?);
             if std::mem::take(&mut self.lost) {
-                self.crew.set_trouble(None);
+                self.recovery.connected();
                 self.crew.send(Event::ConnectionRestored);
             }
         }
-        self.lane.as_mut().ok_or_else(|| Failure::new(Class::Lost, "not connected"))
+        Ok(())
+    }
+}
+
+/// What the time of a batch counts as that changed nothing.
+fn spent_on(ended: &Result<Ended, Interrupted>) -> Option<Bucket> {
+    match ended {
+        Ok(Ended::Committed(_)) => None,
+        Ok(Ended::NotOurs) => Some(Bucket::Paused),
+        Err(Interrupted::RolledBack(failure, _)) if failure.is_lock_wait() => Some(Bucket::LockWait),
+        Ok(Ended::OtherRow) | Err(Interrupted::RolledBack(..) | Interrupted::Ambiguous(..)) => Some(Bucket::Retry),
     }
 }

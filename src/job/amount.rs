@@ -1,4 +1,4 @@
-//! How long, or how much? Reads durations and sizes as people write them, and says why a text is none. Knows no key of
+//! How long, or how much? Reads durations, sizes and shares as people write them, and says why a text is none. Knows no key of
 //! a job.
 
 use super::code::Code;
@@ -93,6 +93,33 @@ pub(super) fn size(text: &str) -> Result<u64, AmountError> {
     Ok(bytes)
 }
 
+/// How a share is written, for the published schema.
+pub(super) const SHARE_PATTERN: &str = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$";
+
+/// Reads a share, above 0 up to 1. The sign is required: `0.1` might be meant as a tenth of all, or of a hundredth.
+///
+/// # Errors
+/// When the text is none, or a share of nothing or of more than all.
+pub(super) fn share(text: &str) -> Result<f64, AmountError> {
+    const EXAMPLE: &str = "write a number and a per cent sign, such as `0.1%`";
+    let invalid = |why: &str| error(Code::ShareInvalid, why, EXAMPLE);
+    let number = text.strip_suffix('%').ok_or_else(|| invalid("it does not end with `%`"))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number =
+        |digits: &str, most| (1..=most).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number(whole, 3) || !is_number(fraction, 6) {
+        return Err(invalid("what is before the sign is no number of at most 3 digits, with 6 behind the point"));
+    }
+    match number.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent / 100.0),
+        Ok(percent) => {
+            let why = if percent > 0.0 { "there are no more rows than all" } else { "it is a share of nothing" };
+            Err(error(Code::ShareOutOfRange, why, "write a share above `0%` and up to `100%`"))
+        }
+        Err(_) => Err(invalid("it is no number")),
+    }
+}
+
 /// A duration as it is written in a job.
 pub(super) fn shown(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
@@ -181,6 +208,39 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(size(text).map_err(|error| error.code), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_has_its_sign_in_its_one_spelling() {
+        let cases: &[(&str, Result<f64, Code>)] = &[
+            ("0.1%", Ok(0.001)),
+            ("1%", Ok(0.01)),
+            ("100%", Ok(1.0)),
+            ("0.000001%", Ok(1e-8)),
+            ("0%", Err(Code::ShareOutOfRange)),
+            ("0.000000%", Err(Code::ShareOutOfRange)),
+            ("100.1%", Err(Code::ShareOutOfRange)),
+            ("999%", Err(Code::ShareOutOfRange)),
+            ("", Err(Code::ShareInvalid)),
+            ("%", Err(Code::ShareInvalid)),
+            ("1", Err(Code::ShareInvalid)),
+            ("0.001", Err(Code::ShareInvalid)),
+            ("1 %", Err(Code::ShareInvalid)),
+            (" 1%", Err(Code::ShareInvalid)),
+            ("-1%", Err(Code::ShareInvalid)),
+            ("+1%", Err(Code::ShareInvalid)),
+            (".5%", Err(Code::ShareInvalid)),
+            ("5.%", Err(Code::ShareInvalid)),
+            ("1e2%", Err(Code::ShareInvalid)),
+            ("1,5%", Err(Code::ShareInvalid)),
+            ("NaN%", Err(Code::ShareInvalid)),
+            ("0.0000001%", Err(Code::ShareInvalid)),
+            ("1000%", Err(Code::ShareInvalid)),
+            ("1%%", Err(Code::ShareInvalid)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(share(text).map_err(|error| error.code), *expected, "{text}");
         }
     }
 

@@ -153,6 +153,12 @@ codes! {
     SignalName = "signal-name", Error;
     /// Two signals of one name.
     SignalNameTwice = "signal-name-twice", Error;
+    /// Fewer rows than none may be set aside, or more than anybody looks at.
+    QuarantineOutOfRange = "quarantine-out-of-range", Error;
+    /// A text that is no share in per cent.
+    ShareInvalid = "share-invalid", Error;
+    /// A share of nothing, or of more than all.
+    ShareOutOfRange = "share-out-of-range", Error;
 }
 
 impl Serialize for Code {

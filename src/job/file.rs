@@ -17,6 +17,7 @@ pub(super) struct JobFile {
     pub(super) change: Option<Word<ChangeWords>>,
     pub(super) batch: Option<Word<BatchWords>>,
     pub(super) pace: Option<Word<PaceWords>>,
+    pub(super) errors: Option<Word<ErrorsWords>>,
 }
 
 /// The words of `[table]`.
@@ -59,6 +60,13 @@ pub(super) struct BatchWords {
     pub(super) lock_timeout: Option<Word<String>>,
 }
 
+/// The words of `[errors]`.
+pub(super) struct ErrorsWords {
+    pub(super) quarantine: Option<Word<i64>>,
+    pub(super) quarantine_share: Option<Word<String>>,
+    pub(super) quarantine_detail: Option<Word<bool>>,
+}
+
 /// Reads the words of the text; `None` when it is too large to be read at all.
 pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<JobFile> {
     if text.len() > MAX_FILE_BYTES {
@@ -77,7 +85,7 @@ fn job(section: &mut Section<'_, '_>) -> JobFile {
     section.require("version", "version = 1");
     section.require("name", r#"name = "what-this-job-does""#);
     section.require("table", "[table]");
-    let file = JobFile {
+    JobFile {
         version: section.integer("version"),
         name: section.text("name"),
         description: section.text("description"),
@@ -86,9 +94,8 @@ fn job(section: &mut Section<'_, '_>) -> JobFile {
         change: section.section("change", change),
         batch: section.section("batch", batch),
         pace: section.section("pace", pace::words),
-    };
-    section.planned("errors");
-    file
+        errors: section.section("errors", errors),
+    }
 }
 
 fn table(section: &mut Section<'_, '_>) -> TableWords {
@@ -129,5 +136,13 @@ fn batch(section: &mut Section<'_, '_>) -> BatchWords {
         workers: section.integer("workers"),
         statement_timeout: section.text("statement_timeout"),
         lock_timeout: section.text("lock_timeout"),
+    }
+}
+
+fn errors(section: &mut Section<'_, '_>) -> ErrorsWords {
+    ErrorsWords {
+        quarantine: section.integer("quarantine"),
+        quarantine_share: section.text("quarantine_share"),
+        quarantine_detail: section.boolean("quarantine_detail"),
     }
 }

@@ -92,6 +92,12 @@ impl<'a> Judge<'a> {
         amount::size(value).map_err(|error| self.no_amount(name, word, value, error))
     }
 
+    /// A share, above 0 up to 1.
+    pub(super) fn share(&mut self, name: &str, word: &Word<String>) -> Judged<f64> {
+        let value = word.get()?;
+        amount::share(value).map_err(|error| self.no_amount(name, word, value, error))
+    }
+
     fn name<T>(&mut self, word: &Word<String>, parse: impl FnOnce(&str) -> Result<T, NameError>) -> Judged<T> {
         parse(word.get()?).map_err(|error| {
             let problem = Problem::new(Code::Identifier, word.span.clone(), error.to_string());

@@ -121,6 +121,10 @@ pub(super) const DUTY: RangeInclusive<f64> = 0.01..=1.0;
 /// A primary does not feed more of them directly.
 pub(super) const MAX_REPLICAS: i64 = 64;
 
+/// Rows that a run may set aside, whatever share of the table they are. Each is looked at by a person; more of them are a
+/// mistake in the change.
+pub(super) const QUARANTINE: RangeInclusive<i64> = 0..=10_000;
+
 /// What every shell takes as the name of a variable.
 pub(super) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 

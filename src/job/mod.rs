@@ -4,7 +4,7 @@
 //! In reading order:
 //! 1. `file`: the words, each with its place. `syntax` makes TOML of the text, `section` takes the words out of it,
 //!    `value` knows their types.
-//! 2. `validate`: the words become a [`Job`]. `table`, `change`, `batch` and `pace` judge the sections, `judge` single
+//! 2. `validate`: the words become a [`Job`]. `table`, `change`, `batch`, `pace` and `errors` judge the sections, `judge` single
 //!    words; `name`, `amount`, `statement` and `query` (over `sql`) read what a user wrote into a word; every number is
 //!    in `limit`.
 //! 3. `problem`: what is wrong, shown with a caret; its kinds are in `code`, and `secret` keeps passwords out of it.
@@ -17,6 +17,7 @@ mod value;
 
 mod batch;
 mod change;
+mod errors;
 mod judge;
 mod limit;
 mod pace;
@@ -39,6 +40,7 @@ mod schema;
 use std::time::Duration;
 
 pub use code::{Code, Severity};
+pub use errors::Errors;
 pub use name::{Ident, NameError, TableName};
 pub use pace::{Pace, Signal, Source};
 pub use pinned::{Difference, Pinned};
@@ -73,6 +75,8 @@ pub struct Job {
     pub batch: Batch,
     /// How fast the run may go, and when not at all.
     pub pace: Pace,
+    /// How many rows may be set aside before the run stops.
+    pub errors: Errors,
     /// The file's text, kept with the run.
     pub text: String,
 }

@@ -148,13 +148,14 @@ initials = "left(first_name, 1)"
         let paced = format!(
             "{JOB}[batch]\ntarget_time = \"100ms\"\nmax_wal = \"1MiB\"\n[pace]\nduty = 0.1\n[pace.lock_waits]\nmax = \"1s\"\n"
         );
+        let lenient = format!("{JOB}[errors]\nquarantine = 5\nquarantine_share = \"1%\"\nquarantine_detail = true\n");
         let by_key = JOB.replace("[change.set]", "walk = \"key\"\n[change.set]");
         let described = JOB.replace("[table]", "owner = \"somebody\"\ndescription = \"else\"\n[table]");
         let quoted = JOB.replace("public.users", r#"\"public\".\"users\""#);
         let mut lines: Vec<&str> = JOB.trim().lines().collect();
         let end = lines.len();
         lines.swap(end - 1, end - 2);
-        for same in [slower, paced, by_key, described, quoted, lines.join("\n")] {
+        for same in [slower, paced, lenient, by_key, described, quoted, lines.join("\n")] {
             assert_eq!(pinned(&same), pinned(JOB), "{same}");
         }
     }

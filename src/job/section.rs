@@ -3,7 +3,7 @@
 
 use super::code::Code;
 use super::problem::{Judged, Problem, Reported, quoted};
-use super::value::{Expected, as_integer, as_number, as_text, type_name};
+use super::value::{Expected, as_boolean, as_integer, as_number, as_text, type_name};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -35,8 +35,6 @@ pub(super) struct Section<'t, 'p> {
     table: &'t DeTable<'t>,
     /// What was asked for; the rest is unknown.
     known: Vec<&'static str>,
-    /// What is refused by name, because a later version will know it.
-    planned: Vec<&'static str>,
     problems: &'p mut Vec<Problem>,
 }
 
@@ -66,6 +64,12 @@ impl<'t, 'p> Section<'t, 'p> {
     pub(super) fn number(&mut self, key: &'static str) -> Option<Word<f64>> {
         let value = self.take(key)?;
         Some(self.word(&self.name(key), value, Expected::Number, as_number))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<Word<bool>> {
+        let value = self.take(key)?;
+        Some(self.word(&self.name(key), value, Expected::Boolean, as_boolean))
     }
 
     /// An array of strings.
@@ -153,21 +157,8 @@ impl<'t, 'p> Section<'t, 'p> {
         }
     }
 
-    /// Refuses a key that the job format has and this version does not act on: accepted without effect, it would be a
-    /// promise that nobody keeps.
-    pub(super) fn planned(&mut self, key: &'static str) {
-        self.planned.push(key);
-        if let Some((written, value)) = self.table.get_key_value(key) {
-            let name = if value.get_ref().is_table() { format!("[{}]", self.name(key)) } else { self.name(key) };
-            let message =
-                format!("{} belongs to the job format, but this version of tidegate does not act on it", quoted(&name));
-            let problem = Problem::new(Code::NotYetSupported, written.span(), message).label("would have no effect");
-            self.problems.push(problem.help("remove it"));
-        }
-    }
-
     fn new(path: String, span: Range<usize>, table: &'t DeTable<'t>, problems: &'p mut Vec<Problem>) -> Self {
-        Self { path, span, table, known: Vec::new(), planned: Vec::new(), problems }
+        Self { path, span, table, known: Vec::new(), problems }
     }
 
     fn read<T>(mut self, read: impl FnOnce(&mut Section<'t, '_>) -> T) -> T {
@@ -202,7 +193,7 @@ impl<'t, 'p> Section<'t, 'p> {
         let place = if self.path.is_empty() { "a job".to_owned() } else { format!("`[{}]`", self.path) };
         for key in self.table.keys() {
             let word: &str = key.get_ref();
-            if self.known.contains(&word) || self.planned.contains(&word) {
+            if self.known.contains(&word) {
                 continue;
             }
             let problem = Problem::new(Code::UnknownKey, key.span(), format!("{place} has no key {}", quoted(word)))

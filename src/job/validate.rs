@@ -4,6 +4,7 @@ use super::Job;
 use super::batch;
 use super::change;
 use super::code::Code;
+use super::errors;
 use super::file::JobFile;
 use super::judge::Judge;
 use super::limit;
@@ -21,6 +22,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
     let change = change::change(file.change, table.as_ref().ok(), judge);
     let batch = batch::batch(file.batch, judge);
     let pace = pace::pace(file.pace, judge);
+    let errors = errors::errors(file.errors, judge);
     // Everything has been asked; from here on the first report ends it.
     let job = || {
         version?;
@@ -36,6 +38,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
             change: change?,
             batch: batch?,
             pace: pace?,
+            errors: errors?,
             text: text.to_owned(),
         })
     };

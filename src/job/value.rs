@@ -8,6 +8,7 @@ pub(super) enum Expected {
     Text,
     Integer,
     Number,
+    Boolean,
     Texts,
     Section,
     Sections,
@@ -20,6 +21,7 @@ impl Expected {
             Self::Text => "a string",
             Self::Integer => "an integer",
             Self::Number => "a number",
+            Self::Boolean => "a boolean",
             Self::Texts => "an array of strings",
             Self::Section => "a section",
             Self::Sections => "sections in double brackets",
@@ -32,6 +34,7 @@ impl Expected {
             Self::Text => "write it in quotes",
             Self::Integer => "write a whole number, without quotes",
             Self::Number => "write a number, without quotes",
+            Self::Boolean => "write `true` or `false`, without quotes",
             Self::Texts => r#"write strings in brackets, such as ["id"]"#,
             Self::Section => "give it a header of its own in brackets, and its keys on the lines below",
             Self::Sections => "give each a header of its own in double brackets, and its keys on the lines below",
@@ -56,6 +59,11 @@ pub(super) fn as_number(value: &DeValue<'_>) -> Option<f64> {
         DeValue::Float(float) => float.as_str().parse().ok(),
         integer => as_integer(integer).map(|integer| integer as f64),
     }
+}
+
+/// `true` or `false`.
+pub(super) fn as_boolean(value: &DeValue<'_>) -> Option<bool> {
+    value.as_bool()
 }
 
 /// After "this is".

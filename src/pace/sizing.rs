@@ -71,6 +71,11 @@ impl Sizing {
         Self { rows: sizes.within(sizes.most), ..Self::of_walk(sizes) }
     }
 
+    /// Fewer rows than this are not asked for.
+    pub fn least(&self) -> u32 {
+        self.sizes.least
+    }
+
     /// Rows of the next batch.
     pub fn rows(&self) -> u32 {
         self.rows

@@ -44,12 +44,16 @@ pub struct TableFacts {
     pub full_name: String,
     /// What the name stands for.
     pub kind: TableKind,
+    /// Whose it is.
+    pub owner: Owner,
     /// Its columns in their order.
     pub columns: Vec<ColumnFacts>,
     /// The primary key's columns, in order.
     pub primary_key: Vec<Ident>,
     /// The columns of each unique index that covers every row and is valid.
     pub unique_keys: Vec<Vec<Ident>>,
+    /// Indexes over plain columns that are no key, and why.
+    pub unsuited_keys: Vec<UnsuitedKey>,
     /// Rows, from statistics.
     pub estimated_rows: u64,
     /// Bytes on disk, its indexes included.
@@ -64,6 +68,10 @@ pub struct TableFacts {
     pub unlogged: bool,
     /// Policies hide rows from this role.
     pub row_security: bool,
+    /// Only one session sees its rows.
+    pub temporary: bool,
+    /// Other tables inherit from it or are its partitions.
+    pub has_children: bool,
 }
 
 /// What a name stands for.
@@ -74,8 +82,46 @@ pub enum TableKind {
     Table,
     /// A table whose rows lie in its partitions.
     Partitioned,
-    /// A view, a foreign table, a sequence: nothing that can be walked.
-    Other,
+    /// Nothing that can be walked, and what: `a view`, `a sequence`.
+    Other(&'static str),
+}
+
+/// Whose a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// The application's.
+    #[default]
+    Application,
+    /// The database's own catalog.
+    Database,
+    /// Our own state.
+    Tidegate,
+}
+
+/// An index that does not make its columns a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsuitedKey {
+    /// The index.
+    pub index: String,
+    /// Its columns.
+    pub columns: Vec<Ident>,
+    /// Why.
+    pub flaw: KeyFlaw,
+}
+
+/// Why an index does not make its columns a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFlaw {
+    /// Several rows may have the same values.
+    NotUnique,
+    /// It says nothing of the rows that its `where` leaves out.
+    Partial,
+    /// It is checked at the end of a transaction.
+    Deferrable,
+    /// Its building was broken off.
+    Invalid,
+    /// It tells values apart that the columns take for equal, or the other way round.
+    Collation,
 }
 
 /// One column.
@@ -89,6 +135,8 @@ pub struct ColumnFacts {
     pub nullable: bool,
     /// The database computes it; nobody may set it.
     pub generated: bool,
+    /// What the text of its values depends on beside the values, where it does.
+    pub text_depends_on: Option<&'static str>,
 }
 
 impl TableFacts {

@@ -1,11 +1,15 @@
 //! What will a run do, and may it? A job and the facts about its table become a [`Plan`]. Pure: knows no database.
 //!
-//! Reading order: [`facts`] (what was read) → [`resolve`] (the job's open questions answered, or refused) → [`work`]
-//! (the answer) → [`Plan`] with its [`slices`] and [`estimate`]s.
+//! Reading order: [`facts`] (what was read) → [`resolve`] (the job's open questions answered, or refused, with
+//! [`key_choice`], [`missing`] and [`hazards`]) → [`work`] (the answer) → [`Plan`] with its [`slices`] and
+//! [`estimate`]s.
 
 mod estimate;
 mod facts;
 mod forecast;
+mod hazards;
+mod key_choice;
+mod missing;
 mod refusal;
 mod resolve;
 mod slices;
@@ -17,7 +21,8 @@ use crate::pace::Sizes;
 
 pub use estimate::{Estimate, Span};
 pub use facts::{
-    ColumnFacts, Facts, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind, UnavailableSignal,
+    ColumnFacts, Facts, KeyFlaw, Owner, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind,
+    UnavailableSignal, UnsuitedKey,
 };
 pub use forecast::Forecast;
 pub use refusal::Refusal;
@@ -61,6 +66,11 @@ impl Plan {
     /// The last key of the walk, frozen.
     pub fn bound(&self) -> Option<&Key> {
         self.survey.last.as_ref()
+    }
+
+    /// How many rows a run may set aside.
+    pub fn quarantine_limit(&self) -> u64 {
+        self.job.errors.limit(self.table.estimated_rows)
     }
 
     /// How much there is to do, from statistics.

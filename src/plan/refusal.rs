@@ -21,13 +21,22 @@ impl Refusal {
     }
 }
 
+/// PostgreSQL's code for a role that may not do this. What an expression names, only the server knows.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// A table of this size is read whole faster than through its index, and nobody waits for it.
 const SMALL_TABLE_ROWS: u64 = 20_000;
 
 /// What the survey forbids.
 pub(super) fn of_survey(table: &TableFacts, survey: &Survey) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    if let Some((code, message)) = &survey.statement_error {
+    if let Some((code, message)) = survey.statement_error.as_ref().filter(|(code, _)| code == INSUFFICIENT_PRIVILEGE) {
+        refusals.push(Refusal::new(
+            "privilege-missing",
+            format!("the database refuses the statement of the change to this role: {message} ({code})"),
+            "grant what the expressions of the job read and call: `grant select (…) on … to …`, `grant execute …`",
+        ));
+    } else if let Some((code, message)) = &survey.statement_error {
         refusals.push(Refusal::new(
             "statement-refused",
             format!("the database refuses the statement of the change: {message} ({code})"),

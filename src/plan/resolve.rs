@@ -1,7 +1,10 @@
 //! What does the job mean on this table? Key, conflict key and archive columns come from the catalog; what cannot be
 //! answered, or must not be done, is refused, every reason at once.
 
-use super::facts::{ColumnFacts, Facts, TableFacts, TableKind, UnavailableSignal};
+use super::facts::{Facts, TableFacts, TableKind, UnavailableSignal};
+use super::hazards;
+use super::key_choice::{is_same_set, key};
+use super::missing::{existing, no_table, no_table_of_rows};
 use super::refusal::Refusal;
 use super::work::{Action, Archive, Conflict, KeyColumn, Work};
 use crate::job::{Change, Expression, Ident, Job, OnConflict, TableName};
@@ -25,17 +28,19 @@ pub struct Resolved {
 /// # Errors
 /// Every reason why the job may not run.
 pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
-    let Some(table) = &facts.table else { return Err(vec![no_table(&job.table, &facts.similar_tables)]) };
-    if table.kind == TableKind::Other {
-        return Err(vec![no_plain_table(&job.table)]);
+    let mut refusals: Vec<_> = facts.missing_grants.iter().map(missing_grant).collect();
+    let Some(table) = &facts.table else {
+        // A role that may not look into a schema cannot know what is in it.
+        let nothing_else = refusals.is_empty().then(|| no_table(&job.table, &facts.similar_tables));
+        refusals.extend(nothing_else);
+        return Err(refusals);
+    };
+    if let Some(refusal) = no_table_of_rows(&job.table, table) {
+        return Err(vec![refusal]);
     }
-    let mut refusals = Vec::new();
     let key = key(job, table, &mut refusals);
     let action = action(job, table, facts.target.as_ref(), &key, &mut refusals);
-    hazards(job, table, &mut refusals);
-    refusals.extend(facts.missing_grants.iter().map(|grant| {
-        Refusal::new("privilege-missing", "this role lacks a privilege that the job needs", format!("run `{grant}`"))
-    }));
+    refusals.extend(hazards::of_walked(&job.table, table));
     refusals.extend(facts.unavailable_signals.iter().map(unavailable));
     let workers = job.batch.workers.min(facts.max_workers.unwrap_or(u32::MAX));
     let mut notes = notes(job, table, workers);
@@ -48,34 +53,6 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
         }
         _ => Err(refusals),
     }
-}
-
-fn key(job: &Job, table: &TableFacts, refusals: &mut Vec<Refusal>) -> Vec<KeyColumn> {
-    let names = job.key.as_ref().unwrap_or(&table.primary_key);
-    if names.is_empty() {
-        refusals.push(Refusal::new(
-            "no-key",
-            format!("{} has no primary key, and the job names no key", job.table),
-            "name a unique, not null set of columns in `table.key`",
-        ));
-        return Vec::new();
-    }
-    let columns: Vec<_> = names.iter().filter_map(|name| existing(table, &job.table, name, refusals)).collect();
-    for column in columns.iter().filter(|column| column.nullable) {
-        refusals.push(Refusal::new(
-            "key-nullable",
-            format!("key column {} may be null: rows without a key would never be visited", column.name),
-            "walk by the primary key, or make the column not null",
-        ));
-    }
-    if columns.len() == names.len() && !table.unique_keys.iter().any(|unique| is_same_set(unique, names)) {
-        refusals.push(Refusal::new(
-            "key-not-unique",
-            format!("no unique index covers exactly the key ({})", shown(names)),
-            "walk by the primary key, or create a unique index on these columns",
-        ));
-    }
-    columns.iter().map(|c| KeyColumn { name: c.name.clone(), sql_type: c.sql_type.clone() }).collect()
 }
 
 fn action(
@@ -134,6 +111,14 @@ fn conflict(
         ));
         return None;
     }
+    if on_conflict != OnConflict::Error && !target.unique_keys.iter().any(|unique| is_same_set(unique, &key)) {
+        refusals.push(Refusal::new(
+            "conflict-key-deferrable",
+            format!("the primary key of {into} is deferrable, and `on_conflict` cannot go by it"),
+            "make the constraint not deferrable, or set `on_conflict = \"error\"`",
+        ));
+        return None;
+    }
     Some(match on_conflict {
         OnConflict::Error => Conflict::Error,
         OnConflict::Skip => Conflict::Skip(key),
@@ -155,22 +140,8 @@ fn archive(table: &TableFacts, into: &TableName, target: &TableFacts, refusals: 
     Archive { into: into.clone(), columns: columns.into_iter().map(|column| column.name.clone()).collect() }
 }
 
-/// What makes any change on this table unsafe.
-fn hazards(job: &Job, table: &TableFacts, refusals: &mut Vec<Refusal>) {
-    if table.unlogged {
-        refusals.push(Refusal::new(
-            "table-unlogged",
-            format!("{} is unlogged: a crash empties it while the checkpoints would say it is done", job.table),
-            "make it logged first: `alter table … set logged`",
-        ));
-    }
-    if table.row_security {
-        refusals.push(Refusal::new(
-            "row-security",
-            format!("row-level security hides rows of {} from this role: they would be left out in silence", job.table),
-            "run as the table's owner, or as a role with BYPASSRLS",
-        ));
-    }
+fn missing_grant(grant: &String) -> Refusal {
+    Refusal::new("privilege-missing", "this role lacks a privilege that the job needs", format!("run `{grant}`"))
 }
 
 /// A run would be held for ever by a signal that is never seen.
@@ -210,29 +181,6 @@ fn settable(table: &TableFacts, name: &TableName, column: &Ident, refusals: &mut
     }
 }
 
-fn existing<'a>(
-    table: &'a TableFacts,
-    name: &TableName,
-    column: &Ident,
-    refusals: &mut Vec<Refusal>,
-) -> Option<&'a ColumnFacts> {
-    let found = table.column(column);
-    if found.is_none() {
-        let near = table
-            .columns
-            .iter()
-            .map(|other| (strsim::jaro_winkler(other.name.as_str(), column.as_str()), &other.name))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let help = match near {
-            Some((_, near)) => format!("did you mean {near}?"),
-            None => format!("{name} has {}", shown(table.columns.iter().map(|column| &column.name))),
-        };
-        refusals.push(Refusal::new("no-such-column", format!("{name} has no column {column}"), help));
-    }
-    found
-}
-
 fn target_table<'a>(
     name: &TableName,
     target: Option<&'a TableFacts>,
@@ -240,28 +188,13 @@ fn target_table<'a>(
 ) -> Option<&'a TableFacts> {
     match target {
         None => refusals.push(no_table(name, &[])),
-        Some(target) if target.kind == TableKind::Other => refusals.push(no_plain_table(name)),
-        Some(target) => return Some(target),
+        Some(target) => match no_table_of_rows(name, target) {
+            Some(refusal) => refusals.push(refusal),
+            None => {
+                refusals.extend(hazards::of_target(name, target));
+                return Some(target);
+            }
+        },
     }
     None
-}
-
-fn no_table(name: &TableName, similar: &[String]) -> Refusal {
-    let help = match similar {
-        [] => "check the schema and the name; they are taken as written, upper and lower case included".to_owned(),
-        similar => format!("did you mean {}?", similar.join(" or ")),
-    };
-    Refusal::new("no-such-table", format!("there is no table {name} that this role can see"), help)
-}
-
-fn no_plain_table(name: &TableName) -> Refusal {
-    Refusal::new("not-a-table", format!("{name} is a view or a foreign table"), "name the table that holds the rows")
-}
-
-fn is_same_set(unique: &[Ident], names: &[Ident]) -> bool {
-    unique.len() == names.len() && names.iter().all(|name| unique.contains(name))
-}
-
-fn shown<'a>(names: impl IntoIterator<Item = &'a Ident>) -> String {
-    names.into_iter().map(Ident::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 
 use crate::support::{Counted, Process, Target, add_one, batches, promises, series, until};
 
-promises!(on [postgres_14, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     quick_rows_make_batches_grow,
 );
 promises!(on [postgres_15]:

@@ -3,7 +3,7 @@
 
 use crate::support::{Job, Target, batches_of, promises, series};
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     a_set_of_several_columns_reads_the_old_row,
     a_copy_inserts_each_row_once,
     a_copy_that_meets_a_row_stops_and_goes_on_after_it_is_gone,

@@ -1,19 +1,41 @@
 //! Promise 1: the rows of a batch and the checkpoint that covers them commit in one transaction. Does a change that is
 //! not idempotent end at exactly 1 on every row, whatever was killed?
 
-use crate::support::{Counted, Random, Target, batches, promises, within};
+use crate::support::{Counted, Random, Target, add_one, batches, batches_of, promises, within};
 use std::time::{Duration, Instant};
 
-promises!(on [postgres_15, sqlite]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     a_kill_at_a_named_point_is_not_seen,
     fifty_kills_at_random_are_not_seen,
     after_a_kill_on_this_machine_the_next_run_starts_at_once,
     after_a_kill_elsewhere_the_next_run_starts_when_the_lease_is_out,
 );
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres]: a_partitioned_table_is_walked_through_its_parent);
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     an_uninterrupted_run_applies_once,
     a_run_that_is_done_touches_nothing,
 );
+
+/// Partitions of partitions, rows in the default one, and one partition that a job of its own walks.
+async fn a_partitioned_table_is_walked_through_its_parent(target: Target) {
+    target
+        .execute(
+            "create table items (id integer primary key, applied integer not null default 0) partition by range (id);
+             create table low partition of items for values from (1) to (900);
+             create table middle partition of items for values from (900) to (2000) partition by range (id);
+             create table middle_low partition of middle for values from (900) to (1000);
+             create table middle_high partition of middle for values from (1000) to (2000);
+             create table rest partition of items default;
+             insert into items (id) select generate_series(1, 3000)",
+        )
+        .await;
+    let job = target.job("parent", &add_one("items", &batches_of(50)));
+    assert_eq!(target.run_killed_at(&["batch-committed=30*off->return"], &job).await, 2);
+    let visits = target.rows("select applied, count(*) from items group by applied").await;
+    assert_eq!(visits, [["1".to_owned(), "3000".to_owned()]], "[visits, rows]");
+    let job = target.job("one-partition", &add_one("middle_low", &batches_of(50)));
+    assert_eq!(target.run(&job).await["rows_changed"], 100);
+}
 
 async fn an_uninterrupted_run_applies_once(target: Target) {
     let items = Counted::new(&target, 5_050, 100).await;

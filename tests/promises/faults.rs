@@ -1,8 +1,16 @@
 //! Has every fault one answer? What a person must mend holds the run with its reason, and the run goes on alone.
+//!
+//! Here the disk; beside it `locks` (somebody keeps one), `commit` (nobody knows what came of it), `server` (it cancels,
+//! turns read-only, has ideas of its own about time) and `schema` (the table is not what it was).
+
+mod commit;
+mod locks;
+mod schema;
+mod server;
 
 use crate::support::{Counted, SmallDisk, Target, batches, batches_of, promises, series, until};
 
-promises!(on [postgres_14, postgres_18]:
+promises!(on [every_postgres]:
     a_full_disk_holds_the_run_until_there_is_room,
 );
 

@@ -1,7 +1,7 @@
 //! Promise 2: a server crash, a lost session, a stalled or a stopped runner cost at most the batches in hand. Does the
 //! run go on, and does nobody commit who lost the run?
 
-use crate::support::{Counted, Process, Random, Target, batches, promises, stuck_run, until, within};
+use crate::support::{Counted, Random, StillIn, Target, batches, promises, stall, stuck_run, successor, until, within};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ promises!(on [postgres_15, sqlite]:
     a_stalled_runner_commits_nothing_after_another_took_over,
     after_sigterm_there_is_nothing_to_wait_for,
 );
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, sqlite]:
     sigint_stops_like_sigterm,
 );
 
@@ -96,7 +96,7 @@ async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target
         let goal = batches(&target).await + 10;
         runner.brings("batches before the stall", async || batches(&target).await >= goal).await;
         stall(&target, &runner, still_in).await;
-        let mut successor = successor(&target, &items).await;
+        let mut successor = successor(&target, &items.job, LEASE, LEASE + Duration::from_secs(2)).await;
         let taken = batches(&target).await;
         successor.brings("its first batch", async || batches(&target).await > taken).await;
         stall(&target, &successor, StillIn::Batch).await;
@@ -138,57 +138,8 @@ async fn sigint_stops_like_sigterm(target: Target) {
     items.was_applied_exactly_once(&target).await;
 }
 
+const LEASE: Duration = Duration::from_secs(2);
+
 fn run_with_lease(items: &Counted) -> [&str; 4] {
     ["run", &items.job.path, "--lease", "2s"]
-}
-
-/// Where a runner stalls.
-#[derive(Clone, Copy)]
-enum StillIn {
-    /// Most likely within a transaction, which its server will end.
-    Batch,
-    /// Between two transactions: when it wakes, the next thing it does is to begin a batch.
-    NoBatch,
-}
-
-/// Stops the runner, and waits until nothing more can come of it. On SQLite never within a transaction: the file has
-/// one writer, so a frozen writer keeps everybody out, also a successor.
-async fn stall(target: &Target, runner: &Process, still_in: StillIn) {
-    until("the runner is stopped there", async || {
-        runner.freeze().await;
-        let there = match (target.either(true, false), still_in) {
-            (false, _) => !target.is_locked().await,
-            (true, StillIn::Batch) => true,
-            (true, StillIn::NoBatch) => target.is_quiet().await,
-        };
-        if !there {
-            runner.signal(Signal::CONT);
-        }
-        there
-    })
-    .await;
-    until("its transactions are over", async || target.is_quiet().await).await;
-}
-
-/// Starts the program until it is not turned away any more: when the lease is out, at the latest 2 s after. By then the
-/// server has ended a transaction that the stalled runner left open.
-async fn successor(target: &Target, items: &Counted) -> Process {
-    let holder = format!("select max(pid) from {}", target.state("heartbeat"));
-    let mut process = None;
-    within(Duration::from_secs(2 + 2), "another runner takes over", async || {
-        let mut candidate = target.start(&run_with_lease(items));
-        let pid = i64::from(candidate.pid());
-        until("the candidate takes the run or ends", async || {
-            !candidate.is_running() || target.number_if_any(&holder).await == Some(pid)
-        })
-        .await;
-        if candidate.is_running() {
-            process = Some(candidate);
-        } else {
-            candidate.end().await.exits(5);
-        }
-        process.is_some()
-    })
-    .await;
-    process.expect("a successor")
 }

@@ -3,7 +3,8 @@
 //! Run by `tests/run`, which finds the servers. A missing server fails, by name; nothing is skipped. Every test has a
 //! database of its own, so all run at once. `TIDEGATE_TEST_SEED=<n>` repeats a random run that printed its seed.
 //!
-//! Reading order: [`support`] (servers, databases, the program as a child process), then any promise.
+//! Reading order: [`support`] (servers, databases, the program as a child process), then any promise; [`torture`] breaks
+//! them all at once, over and over.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #![allow(clippy::print_stdout, reason = "cargo shows what a failed test printed")]
@@ -20,11 +21,19 @@ mod same_job_file;
 mod the_application_comes_first;
 
 mod batch_size;
+mod behind_a_pooler;
 mod changes;
+mod connection_policy;
 mod every_key_once;
 mod faults;
+mod identifiers;
 mod keys;
+mod one_holder;
+mod quarantine;
 mod round_trips;
 mod state_tables;
 
 mod job_on_real_input;
+
+#[path = "../torture/mod.rs"]
+mod torture;

@@ -81,13 +81,18 @@ async fn shows_no_secret_although_refused(target: &Target, items: &Counted) {
 }
 
 /// Addresses that are wrong in ways that different parts of a program complain about.
-fn unreadable(with_secret: &str) -> [String; 5] {
+fn unreadable(with_secret: &str) -> [String; 9] {
     [
         with_secret.replace("localhost/", "localhost:99999/"),
         format!("{with_secret}&unknown={SECRET}"),
         format!("{with_secret}&sslmode={SECRET}"),
         with_secret.replace("?host=", "?host=/nowhere"),
         with_secret.replace("postgres://", "postgre://"),
+        // Two servers that are not there; a password that should have been encoded, twice; another client's spelling.
+        format!("{with_secret}&host=/nowhere,/elsewhere"),
+        with_secret.replace(SECRET, &format!("12/{SECRET}")),
+        with_secret.replace(SECRET, &format!("at@{SECRET}")),
+        format!("host=localhost user=postgres password={SECRET}"),
     ]
 }
 

@@ -7,8 +7,9 @@ use crate::support::{
 };
 use tidegate::run::RunState;
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
+promises!(on [every_postgres, postgres_15_behind_pgbouncer, sqlite]:
     a_pause_is_in_force_within_one_batch_and_resume_goes_on,
+    a_runner_that_was_taken_for_dead_goes_on_after_a_resume,
     a_pause_without_a_runner_keeps_the_next_one_away,
     cancel_ends_the_run_and_keeps_what_was_committed,
     who_asked_and_why_is_kept,
@@ -19,7 +20,7 @@ promises!(on [postgres_14, postgres_15, postgres_18, sqlite]:
 promises!(on [postgres_15]:
     a_pause_is_pausing_until_no_batch_is_in_hand,
 );
-promises!(on [postgres_15, sqlite]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     fifty_concurrent_intents_make_only_legal_moves,
 );
 
@@ -49,6 +50,22 @@ async fn a_pause_is_pausing_until_no_batch_is_in_hand(target: Target) {
     lock.release().await;
     runner.brings("the pause", async || state(&target).await == "paused").await;
     runner.kill().await;
+}
+
+/// Its lease was out when somebody resumed the run, as on a machine that is too busy to keep it.
+async fn a_runner_that_was_taken_for_dead_goes_on_after_a_resume(target: Target) {
+    let items = Counted::new(&target, 10_000, 20).await;
+    let mut runner = target.start(&["run", &items.job.path, "--lease", "5m"]);
+    runner.brings("a batch", async || batches(&target).await >= 1).await;
+    target.tidegate(&["pause", &items.job.name]).await.exits(0);
+    until("the run is paused", async || target.status(&items.job).await["state"] == "paused").await;
+    let over = target.either("clock_timestamp()", "unixepoch('subsec')");
+    target
+        .execute(&format!("update {} set boot_id = 'elsewhere', expires_at = {over}", target.state("heartbeat")))
+        .await;
+    target.tidegate(&["resume", &items.job.name]).await.exits(0);
+    runner.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
 }
 
 async fn a_pause_without_a_runner_keeps_the_next_one_away(target: Target) {

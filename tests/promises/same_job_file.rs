@@ -2,7 +2,7 @@
 
 use crate::support::{Target, promises, series};
 
-promises!(on [postgres_14, postgres_15, postgres_18, sqlite]: the_jobs_that_ship_do_what_they_say);
+promises!(on [every_postgres, sqlite]: the_jobs_that_ship_do_what_they_say);
 
 const ROWS: u64 = 3_000;
 

@@ -88,6 +88,17 @@ impl Ledger {
         self.end(noted, "record what happened").await
     }
 
+    /// Puts on record what an operator did to a run that no runner has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_by_hand(&mut self, run: i64, event: &Happening) -> Result<(), Failure> {
+        self.begin().await?;
+        let Happening { kind, actor, detail } = event;
+        let noted = self.insert_event(&NewEvent { detail: Some(detail), ..NewEvent::new(run, kind, actor) }).await;
+        self.end(noted, "record what was done").await
+    }
+
     async fn note_in_transaction(&mut self, run: i64, holder: &str, event: &Happening) -> Result<(), Failure> {
         if self.read_beat(run, holder).await?.is_none() {
             return Ok(());

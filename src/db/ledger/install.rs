@@ -1,25 +1,27 @@
 //! Are the state tables there, and are they ours? Numbered migrations, each file run once.
 
 use super::Ledger;
+use super::recorded::{MEND, Recorded};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 
 /// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = 2;
-
-/// PostgreSQL's code for a role that may not do this.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
+pub const SCHEMA_VERSION: i64 = 3;
 
 impl Ledger {
     /// The statements that bring the state tables from `version` to today's.
     pub fn migrations(dialect: Dialect, version: i64) -> Vec<&'static str> {
         let all: &[&'static str] = match dialect {
-            Dialect::Postgres => {
-                &[include_str!("../postgres/schema/001_initial.sql"), include_str!("../postgres/schema/002_pace.sql")]
-            }
-            Dialect::Sqlite => {
-                &[include_str!("../sqlite/schema/001_initial.sql"), include_str!("../sqlite/schema/002_pace.sql")]
-            }
+            Dialect::Postgres => &[
+                include_str!("../postgres/schema/001_initial.sql"),
+                include_str!("../postgres/schema/002_pace.sql"),
+                include_str!("../postgres/schema/003_quarantine.sql"),
+            ],
+            Dialect::Sqlite => &[
+                include_str!("../sqlite/schema/001_initial.sql"),
+                include_str!("../sqlite/schema/002_pace.sql"),
+                include_str!("../sqlite/schema/003_quarantine.sql"),
+            ],
         };
         all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()
     }
@@ -49,12 +51,7 @@ impl Ledger {
         }
         self.begin().await?;
         let installed = self.migrate().await;
-        self.end(installed, "create the state tables").await.map_err(|mut failure| {
-            if failure.has_code(&[INSUFFICIENT_PRIVILEGE]) {
-                failure.message += "; `tidegate init --print` shows what an administrator can run instead";
-            }
-            failure
-        })
+        self.end(installed, "create the state tables").await
     }
 
     async fn installed_version(&mut self) -> Result<Option<i64>, Failure> {
@@ -88,7 +85,14 @@ impl Ledger {
         }
         let meta = self.dialect.state_table("meta");
         let rows = self.session.fetch(&format!("select coalesce(max(version), 0) from {meta}"), &[]).await?;
-        Ok(rows.first().and_then(|row| row.int_or_null(0)))
+        let row = rows.first().ok_or_else(|| Failure::fatal("a maximum has one row"))?;
+        match Recorded::new(row, meta.clone()).int(0, "version")? {
+            // To begin anew would meet the tables that are there.
+            version if version < 1 => {
+                Err(Failure::fatal(format!("{meta} holds no version of the state tables; {MEND}")))
+            }
+            version => Ok(Some(version)),
+        }
     }
 }
 

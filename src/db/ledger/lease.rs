@@ -3,10 +3,11 @@
 use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
+use super::recorded::Recorded;
 use super::report::Report;
 use super::runs::read_held;
 use crate::db::failure::Failure;
-use crate::db::session::{Row, Value};
+use crate::db::session::Value;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::time::Duration;
@@ -179,7 +180,9 @@ impl Ledger {
             self.dialect.state_table("run")
         );
         let rows = self.session.fetch(&read, &[run.into(), holder.into()]).await?;
-        rows.first().map(read_beat).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        let state = Recorded::new(row, self.place_of(run)).state(0)?;
+        Ok(Some(Beat { state, actor: row.text_or_null(1), reason: row.text_or_null(2) }))
     }
 
     /// Lets the run go, so that the next runner need not wait. Nothing happens when another has it.
@@ -230,8 +233,8 @@ impl Ledger {
         let d = self.dialect;
         let lock = format!("select state from {} where id = $1{}", d.state_table("run"), d.row_lock());
         let rows = self.session.fetch(&lock, &[run.into()]).await?;
-        let word = rows.first().ok_or_else(|| Failure::fatal(format!("there is no run {run}")))?.text(0)?;
-        let state = RunState::from_word(&word).ok_or_else(|| Failure::fatal(format!("unknown run state `{word}`")))?;
+        let row = rows.first().ok_or_else(|| Failure::fatal(format!("there is no run {run}")))?;
+        let state = Recorded::new(row, self.place_of(run)).state(0)?;
         // A second statement: under READ COMMITTED it sees what was committed while the lock was awaited.
         let read = format!(
             "select h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {}, {}, \
@@ -247,12 +250,10 @@ impl Ledger {
         let held = rows.first().map(|row| read_held(row, 0, row.real_or_null(10).unwrap_or_default())).transpose()?;
         Ok((state, held.flatten()))
     }
-}
 
-fn read_beat(row: &Row) -> Result<Beat, Failure> {
-    let word = row.text(0)?;
-    let state = RunState::from_word(&word).ok_or_else(|| Failure::fatal(format!("unknown run state `{word}`")))?;
-    Ok(Beat { state, actor: row.text_or_null(1), reason: row.text_or_null(2) })
+    fn place_of(&self, run: i64) -> String {
+        format!("{} of run {run}", self.dialect.state_table("run"))
+    }
 }
 
 fn milliseconds(duration: Duration) -> i64 {

@@ -2,29 +2,40 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `events` (what happened), `report` (pace
-//! and time, as the runner tells).
+//! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch
+//! records in its own transaction), `resolve` (rows that were set aside and are tried again), `events` (what happened),
+//! `report` (pace and time, as the runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
+mod carve;
 mod checkpoint;
 mod events;
 mod install;
 mod lease;
 mod moves;
+mod quarantine;
+mod recorded;
 mod report;
+mod resolve;
 mod runs;
 mod slices;
 
 use super::dialect::Dialect;
 use super::failure::Failure;
+use super::remedy;
 use super::session::{Session, Value};
 use std::time::Duration;
 
+pub(crate) use carve::carve;
 pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
-pub use moves::{Move, Moved};
+pub use moves::{Move, Moved, Success};
+pub use quarantine::QuarantinedRow;
+pub(crate) use quarantine::set_row_aside;
+pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
+pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
 pub use slices::SliceRecord;
 pub(crate) use slices::read_key;
@@ -67,7 +78,10 @@ impl Ledger {
     /// Begins a transaction that only reads.
     async fn begin_reading(&mut self) -> Result<(), Failure> {
         let begin = match self.dialect {
-            Dialect::Postgres => "begin transaction read only; set local statement_timeout = '10s'",
+            Dialect::Postgres => {
+                "begin transaction read only; set local lock_timeout = '5s'; set local statement_timeout = '10s'; \
+                 set local idle_in_transaction_session_timeout = '5s'"
+            }
             Dialect::Sqlite => "begin",
         };
         self.session.script(begin).await.map(drop)
@@ -82,7 +96,7 @@ impl Ledger {
         if ended.is_err() {
             self.session.rollback().await;
         }
-        ended.map_err(|failure| failure.while_doing(doing))
+        ended.map_err(|failure| remedy::of_state_tables(failure).while_doing(doing))
     }
 
     /// The next number of a table with an identity of its own, from an `insert … returning id`.

@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use super::events::NewEvent;
+use super::slices::SliceRecord;
 use crate::db::failure::Failure;
 use crate::db::session::Value;
 use crate::run::{Answer, Intent, RunState, answer};
@@ -33,6 +34,17 @@ pub struct Moved {
     pub from: RunState,
     /// What was decided.
     pub answer: Answer,
+}
+
+/// What came of ending a run as succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// It is.
+    Reached,
+    /// Its state is another by now, or another runner has it.
+    NotNow,
+    /// What is recorded does not prove the end any more.
+    NotProven,
 }
 
 impl Ledger {
@@ -96,6 +108,45 @@ impl Ledger {
             self.clear_lease(run).await?;
         }
         Ok(true)
+    }
+
+    /// Ends a run that `holder` holds as succeeded, if the slices, read in the transaction that records it, still prove the
+    /// end. What was read before may never have been: batches do not wait for the disk, and a crash takes them back.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn succeed(
+        &mut self,
+        run: i64,
+        holder: &str,
+        actor: &str,
+        proves: &(dyn Fn(&[SliceRecord]) -> bool + Sync),
+    ) -> Result<Success, Failure> {
+        self.begin().await?;
+        let succeeded = self.succeed_in_transaction(run, holder, actor, proves).await;
+        self.end(succeeded, "end the run as succeeded").await
+    }
+
+    async fn succeed_in_transaction(
+        &mut self,
+        run: i64,
+        holder: &str,
+        actor: &str,
+        proves: &(dyn Fn(&[SliceRecord]) -> bool + Sync),
+    ) -> Result<Success, Failure> {
+        let (state, held) = self.lock_run(run).await?;
+        if state == RunState::Succeeded {
+            return Ok(Success::Reached);
+        }
+        if state != RunState::Sweeping || held.is_none_or(|held| held.runner.holder != holder) {
+            return Ok(Success::NotNow);
+        }
+        if !proves(&self.read_slices(run).await?) {
+            return Ok(Success::NotProven);
+        }
+        self.set_state(run, state, &Move::new(RunState::Succeeded, actor)).await?;
+        self.clear_lease(run).await?;
+        Ok(Success::Reached)
     }
 
     /// Adds to the number of batches that were tried again.

@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use super::events::NewEvent;
+use super::recorded::Recorded;
 use super::slices::NewSlice;
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
@@ -20,7 +21,7 @@ pub struct RunRecord {
     pub job: String,
     /// Of what the job does.
     pub digest: String,
-    /// The whole job file, as it was at the start.
+    /// The whole job file, as its last runner had it.
     pub job_text: String,
     /// The table it walks.
     pub table_name: String,
@@ -42,6 +43,8 @@ pub struct RunRecord {
     pub failure: Option<String>,
     /// Batches tried again.
     pub retries: i64,
+    /// Rows that are set aside and not resolved.
+    pub rows_quarantined: i64,
     /// For how many seconds runners have held it.
     pub held_seconds: f64,
     /// When it was created, seconds since 1970.
@@ -133,6 +136,17 @@ impl Ledger {
         self.end(created, "record the run").await
     }
 
+    /// Keeps the job file as its new runner has it: how fast it goes and how many rows may fail are not pinned.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_job_text(&mut self, run: i64, holder: &str, text: &str) -> Result<(), Failure> {
+        self.begin().await?;
+        let sql = format!("update {} set job_text = $3 where id = $1 and holder = $2", self.dialect.state_table("run"));
+        let kept = self.session.execute(&sql, &[run.into(), holder.into(), text.into()]).await.map(drop);
+        self.end(kept, "keep the job file").await
+    }
+
     async fn insert_run(&mut self, new: &NewRun) -> Result<i64, Failure> {
         let sql = format!(
             "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor) \
@@ -165,7 +179,8 @@ impl Ledger {
         self.begin_reading().await?;
         let rows = self.session.fetch(&sql, values).await;
         let rows = self.end(rows, doing).await?;
-        rows.iter().map(read_run).collect()
+        let table = self.dialect.state_table("run");
+        rows.iter().map(|row| read_run(row, &table)).collect()
     }
 }
 
@@ -174,7 +189,7 @@ fn select_runs(d: Dialect) -> String {
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported} \
+         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -189,28 +204,30 @@ fn select_runs(d: Dialect) -> String {
     )
 }
 
-fn read_run(row: &Row) -> Result<RunRecord, Failure> {
-    let word = row.text(6)?;
+fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
+    let id = Recorded::new(row, table.to_owned()).int(0, "id")?;
+    let run = Recorded::new(row, format!("{table} of run {id}"));
     let read_at = row.real_or_null(17).unwrap_or_default();
     Ok(RunRecord {
-        id: row.int(0)?,
-        job: row.text(1)?,
-        digest: row.text(2)?,
-        job_text: row.text(3)?,
-        table_name: row.text(4)?,
-        place: row.text(5)?,
-        state: RunState::from_word(&word).ok_or_else(|| Failure::fatal(format!("unknown run state `{word}`")))?,
-        bound: row.text_or_null(7).map(|text| super::slices::read_key(&text)).transpose()?,
-        swept: row.int(8)? == 1,
-        estimated_rows: row.int(9)?,
+        id,
+        job: run.text(1, "job")?,
+        digest: run.text(2, "digest")?,
+        job_text: run.text(3, "job_text")?,
+        table_name: run.text(4, "table_name")?,
+        place: run.text(5, "place")?,
+        state: run.state(6)?,
+        bound: run.key_or_null(7, "bound_key")?,
+        swept: run.int(8, "swept")? == 1,
+        estimated_rows: run.int(9, "estimated_rows")?,
         actor: row.text_or_null(10),
         reason: row.text_or_null(11),
         failure: row.text_or_null(12),
-        retries: row.int(13)?,
+        retries: run.int(13, "retries")?,
         created_at: row.real_or_null(14).unwrap_or_default(),
         moved_at: row.real_or_null(15).unwrap_or_default(),
         ended_at: row.real_or_null(16),
         read_at,
+        rows_quarantined: row.int(31)?,
         held_seconds: row.real_or_null(18).unwrap_or_default(),
         held: read_held(row, 19, read_at)?,
         // A report of another tidegate that this one does not read is no report.
@@ -222,13 +239,14 @@ fn read_run(row: &Row) -> Result<RunRecord, Failure> {
 /// Reads a heartbeat's columns where a row has them from `first` on.
 pub(super) fn read_held(row: &Row, first: usize, read_at: f64) -> Result<Option<super::Held>, Failure> {
     let Some(holder) = row.text_or_null(first) else { return Ok(None) };
+    let heartbeat = Recorded::new(row, "the heartbeat of the run".to_owned());
     let runner = Runner {
         holder,
-        host: row.text(first + 1)?,
-        boot_id: row.text(first + 2)?,
-        pid: row.int(first + 3)?,
-        pid_started: row.int(first + 4)?,
-        actor: row.text(first + 5)?,
+        host: heartbeat.text(first + 1, "host")?,
+        boot_id: heartbeat.text(first + 2, "boot_id")?,
+        pid: heartbeat.int(first + 3, "pid")?,
+        pid_started: heartbeat.int(first + 4, "pid_started")?,
+        actor: heartbeat.text(first + 5, "actor")?,
     };
     let since = row.real_or_null(first + 6).unwrap_or_default();
     let expires_in = row.real_or_null(first + 7).unwrap_or_default() - read_at;

@@ -1,6 +1,7 @@
 //! Which parts does a pass have, and how far is each?
 
 use super::Ledger;
+use super::recorded::Recorded;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
@@ -28,6 +29,8 @@ pub struct SliceRecord {
     pub done: bool,
     /// Counts the takings.
     pub token: i64,
+    /// Carved out of another slice because somebody kept a lock on its rows; walked last.
+    pub set_aside: bool,
 }
 
 /// A slice to be.
@@ -44,15 +47,30 @@ impl Ledger {
     /// # Errors
     /// When the database does not answer.
     pub async fn slices(&mut self, run: i64) -> Result<Vec<SliceRecord>, Failure> {
+        self.begin_reading().await?;
+        let rows = self.slice_rows(run).await;
+        let rows = self.end(rows, "read the slices").await?;
+        self.read_all(&rows, run)
+    }
+
+    /// Every slice of a run; the caller's transaction.
+    pub(super) async fn read_slices(&mut self, run: i64) -> Result<Vec<SliceRecord>, Failure> {
+        let rows = self.slice_rows(run).await?;
+        self.read_all(&rows, run)
+    }
+
+    async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
-        self.begin_reading().await?;
-        let rows = self.session.fetch(&sql, &[run.into()]).await;
-        let rows = self.end(rows, "read the slices").await?;
-        rows.iter().map(read_slice).collect()
+        self.session.fetch(&sql, &[run.into()]).await
+    }
+
+    fn read_all(&self, rows: &[Row], run: i64) -> Result<Vec<SliceRecord>, Failure> {
+        let table = self.dialect.state_table("slice");
+        rows.iter().map(|row| read_slice(row, &table, run)).collect()
     }
 
     /// Records another pass over the same parts, held by `holder`, with `added` behind them. Nothing happens when it is
@@ -115,23 +133,77 @@ impl Ledger {
     }
 }
 
-fn read_slice(row: &Row) -> Result<SliceRecord, Failure> {
-    let key = |column: usize| row.text_or_null(column).map(|text| read_key(&text)).transpose();
+fn read_slice(row: &Row, table: &str, run: i64) -> Result<SliceRecord, Failure> {
+    let of_run = Recorded::new(row, format!("{table} of run {run}"));
+    let (pass, number) = (of_run.int(0, "pass")?, of_run.int(1, "slice")?);
+    let row = Recorded::new(row, format!("{table} of run {run}, pass {pass}, slice {number}"));
     Ok(SliceRecord {
-        pass: row.int(0)?,
-        number: row.int(1)?,
-        range: KeyRange { after: key(2)?, through: read_key(&row.text(3)?)? },
-        cursor: key(4)?,
-        seq: row.int(5)?,
-        rows_changed: row.int(6)?,
-        rows_scanned: row.int(7)?,
-        rows_still_in_scope: row.int(8)?,
-        done: row.int(9)? == 1,
-        token: row.int(10)?,
+        pass,
+        number,
+        range: KeyRange { after: row.key_or_null(2, "after_key")?, through: row.key(3, "through_key")? },
+        cursor: row.key_or_null(4, "cursor_key")?,
+        seq: row.int(5, "seq")?,
+        rows_changed: row.int(6, "rows_changed")?,
+        rows_scanned: row.int(7, "rows_scanned")?,
+        rows_still_in_scope: row.int(8, "rows_still_in_scope")?,
+        done: row.int(9, "done")? == 1,
+        token: row.int(10, "token")?,
+        set_aside: row.int(11, "set_aside")? == 1,
     })
 }
 
 /// Reads a key as the state tables keep it.
 pub(crate) fn read_key(text: &str) -> Result<Key, Failure> {
-    Key::from_stored(text).map_err(|error| Failure::fatal(format!("the state tables hold an unreadable key: {error}")))
+    Key::from_stored(text).map_err(|_| Failure::fatal("a stored key is no JSON array of texts"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What tidegate writes, and in each place what another hand or another version might.
+    fn value(right: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Value> {
+        let number = prop_oneof![any::<i64>(), Just(i64::MAX), Just(-1), Just(0)];
+        let wrong = prop_oneof![
+            Just(Value::Null),
+            number.prop_map(Value::Int),
+            any::<f64>().prop_map(Value::Real),
+            "\\PC{0,12}|\\[.{0,8}\\]?|\\[null\\]|\\[1\\]".prop_map(Value::Text),
+            proptest::collection::vec(any::<u8>(), 0..6).prop_map(Value::Blob),
+        ];
+        prop_oneof![9 => right, 1 => wrong]
+    }
+
+    fn row() -> impl Strategy<Value = Vec<Value>> {
+        let int = || value((0..100_i64).prop_map(Value::Int)).boxed();
+        let key = || {
+            value(proptest::collection::vec(".{0,4}", 1..4).prop_map(|parts| Value::Text(Key::new(parts).to_stored())))
+        };
+        let key = || prop_oneof![4 => key(), 1 => Just(Value::Null)].boxed();
+        let columns = vec![int(), int(), key(), key(), key(), int(), int(), int(), int(), int(), int()];
+        (columns, 0..=11_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
+            row.truncate(if is_cut == 0 { end } else { 11 });
+            row
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_a_slice_or_says_which_row_of_which_table_is_none(values in row()) {
+            match read_slice(&Row(values.clone()), "tidegate.slice", 7) {
+                Ok(slice) => {
+                    prop_assert_eq!(Value::Int(slice.pass), values[0].clone());
+                    prop_assert_eq!(Value::Text(slice.range.through.to_stored()), values[3].clone());
+                    prop_assert_eq!(slice.range.after.is_none(), values[2] == Value::Null);
+                    prop_assert_eq!(slice.cursor.is_none(), values[4] == Value::Null);
+                    prop_assert_eq!(Value::Int(slice.token), values[10].clone());
+                }
+                Err(failure) => {
+                    let said = failure.to_string();
+                    prop_assert!(said.starts_with("tidegate.slice of run 7") && said.ends_with("then run again"), "{}", said);
+                }
+            }
+        }
+    }
 }

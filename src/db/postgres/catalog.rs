@@ -1,17 +1,17 @@
 //! What does PostgreSQL know about a table? Catalog and statistics only, in a read-only transaction.
 
 use super::connect::PostgresSession;
-use crate::db::dialect::{Dialect, literal, quote};
+use super::privileges::{missing_on_schemas, missing_on_state, missing_on_tables};
+use super::spelling::BEGIN_READING;
+use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
-use crate::db::session::{Row, Session, first_int};
+use crate::db::session::{Session, first_int};
 use crate::job::{Change, Ident, Job, TableName};
-use crate::plan::{ColumnFacts, Facts, TableFacts, TableKind};
+use crate::plan::{ColumnFacts, Facts, KeyFlaw, Owner, TableFacts, TableKind, UnsuitedKey};
 
 /// Reads the facts about a job's tables.
 pub(super) async fn facts(session: &mut PostgresSession, job: &Job) -> Result<Facts, Failure> {
-    session
-        .script("begin transaction isolation level repeatable read read only; set local statement_timeout = '30s'")
-        .await?;
+    session.script(BEGIN_READING).await?;
     let facts = facts_in_transaction(session, job).await;
     session.rollback().await;
     facts.map_err(|failure| failure.while_doing(format!("read the catalog about {}", job.table)))
@@ -22,7 +22,11 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
         Change::Copy { into, .. } | Change::Delete { archive_into: Some(into) } => Some(into),
         Change::Set(_) | Change::Delete { archive_into: None } => None,
     };
-    let mut facts = Facts { table: table(session, &job.table, trigger_event(&job.change)).await?, ..Facts::default() };
+    let mut facts = Facts { missing_grants: missing_on_schemas(session, job).await?, ..Facts::default() };
+    if !facts.missing_grants.is_empty() {
+        return Ok(facts);
+    }
+    facts.table = table(session, &job.table, trigger_event(&job.change)).await?;
     if facts.table.is_none() {
         facts.similar_tables = similar_tables(session, &job.table).await?;
         return Ok(facts);
@@ -31,7 +35,8 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
         facts.target = table(session, target, INSERT).await?;
     }
     if target.is_none() || facts.target.is_some() {
-        facts.missing_grants = missing_grants(session, job).await?;
+        facts.missing_grants = missing_on_tables(session, job, &facts).await?;
+        facts.missing_grants.extend(missing_on_state(session).await?);
     }
     Ok(facts)
 }
@@ -53,30 +58,32 @@ fn trigger_event(change: &Change) -> u8 {
 async fn table(session: &mut PostgresSession, name: &TableName, event: u8) -> Result<Option<TableFacts>, Failure> {
     let regclass = format!("to_regclass({})", literal(&Dialect::Postgres.table(name)));
     let sql = format!(
-        "select c.relkind::text, c.relpersistence::text, row_security_active(c.oid), \
+        "select c.relkind::text, c.relpersistence = 't', row_security_active(c.oid), \
          pg_total_relation_size(c.oid) + (select coalesce(sum(pg_total_relation_size(p.relid)), 0)::bigint \
          from pg_partition_tree(c.oid) as p where p.relid <> c.oid), \
-         n.nspname || '.' || c.relname, has_any_column_privilege(c.oid, 'select') \
+         n.nspname || '.' || c.relname, has_any_column_privilege(c.oid, 'select'), n.nspname::text, \
+         exists (select from pg_catalog.pg_inherits as i where i.inhparent = c.oid), \
+         c.relpersistence = 'u' or exists (select from pg_partition_tree(c.oid) as p \
+         join pg_catalog.pg_class as part on part.oid = p.relid where part.relpersistence = 'u') \
          from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace \
          where c.oid = {regclass}"
     );
     let rows = session.script(&sql).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let kind = match row.text(0)?.as_str() {
-        "r" => TableKind::Table,
-        "p" => TableKind::Partitioned,
-        _ => TableKind::Other,
-    };
+    let (kind, owner) = (kind(&row.text(0)?), owner(&row.text(6)?));
     let mut facts = TableFacts {
         kind,
+        owner,
         full_name: row.text(4)?,
-        unlogged: row.text(1)? == "u",
+        unlogged: row.int(8)? == 1,
+        temporary: row.int(1)? == 1,
         row_security: row.int(2)? == 1,
+        has_children: row.int(7)? == 1,
         bytes: row.int(3)?.unsigned_abs(),
         ..TableFacts::default()
     };
     facts.columns = columns(session, &regclass).await?;
-    if kind != TableKind::Other {
+    if matches!(kind, TableKind::Table | TableKind::Partitioned) && !facts.temporary {
         unique_keys(session, &regclass, &mut facts).await?;
         facts.triggers = triggers(session, &regclass, event).await?;
         // A role that may not read the table is told so by the missing grants, in their words.
@@ -88,10 +95,34 @@ async fn table(session: &mut PostgresSession, name: &TableName, event: u8) -> Re
     Ok(Some(facts))
 }
 
+/// By `pg_class.relkind`.
+fn kind(relkind: &str) -> TableKind {
+    match relkind {
+        "r" => TableKind::Table,
+        "p" => TableKind::Partitioned,
+        "v" => TableKind::Other("a view"),
+        "m" => TableKind::Other("a materialized view"),
+        "f" => TableKind::Other("a foreign table"),
+        "S" => TableKind::Other("a sequence"),
+        "i" | "I" => TableKind::Other("an index"),
+        "c" => TableKind::Other("a type"),
+        _ => TableKind::Other("something else"),
+    }
+}
+
+fn owner(schema: &str) -> Owner {
+    match schema {
+        "pg_catalog" | "information_schema" => Owner::Database,
+        schema if schema.starts_with("pg_toast") => Owner::Database,
+        "tidegate" => Owner::Tidegate,
+        _ => Owner::Application,
+    }
+}
+
 async fn columns(session: &mut PostgresSession, regclass: &str) -> Result<Vec<ColumnFacts>, Failure> {
     let sql = format!(
         "select a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, \
-         a.attgenerated <> '' or a.attidentity = 'a' from pg_catalog.pg_attribute as a \
+         a.attgenerated <> '' or a.attidentity = 'a', {BASE_TYPE} from pg_catalog.pg_attribute as a \
          where a.attrelid = {regclass} and a.attnum > 0 and not a.attisdropped order by a.attnum"
     );
     let rows = session.script(&sql).await?;
@@ -102,38 +133,63 @@ async fn columns(session: &mut PostgresSession, regclass: &str) -> Result<Vec<Co
                 sql_type: row.text(1)?,
                 nullable: row.int(2)? == 0,
                 generated: row.int(3)? == 1,
+                text_depends_on: text_depends_on(&row.text(4)?),
             })
         })
         .collect()
 }
 
-/// Unique indexes that hold for every row at every moment: valid, not partial, over plain columns, not deferrable.
+/// What a column's type comes down to: a domain to what it is made of, an array to its elements.
+const BASE_TYPE: &str = "(with recursive part (oid, inner_oid) as (\
+    select t.oid, coalesce(nullif(t.typbasetype, 0), case when t.typcategory = 'A' then t.typelem else 0 end) \
+    from pg_catalog.pg_type as t where t.oid = a.atttypid union all \
+    select t.oid, coalesce(nullif(t.typbasetype, 0), case when t.typcategory = 'A' then t.typelem else 0 end) \
+    from part join pg_catalog.pg_type as t on t.oid = part.inner_oid) \
+    select format_type(part.oid, null) from part where part.inner_oid = 0)";
+
+/// Types whose text is not the same for every session, or not for long. What other types' texts depend on is set by
+/// every transaction of ours.
+fn text_depends_on(base_type: &str) -> Option<&'static str> {
+    match base_type {
+        "money" => Some("the setting lc_monetary"),
+        "regclass" | "regcollation" | "regconfig" | "regdictionary" | "regnamespace" | "regoper" | "regoperator"
+        | "regproc" | "regprocedure" | "regrole" | "regtype" => Some("the name that an object has now"),
+        _ => None,
+    }
+}
+
+/// Indexes over plain columns; those that hold for every row at every moment make their columns a key.
 async fn unique_keys(session: &mut PostgresSession, regclass: &str, facts: &mut TableFacts) -> Result<(), Failure> {
     let sql = format!(
-        "select i.indisprimary, i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null \
-         and i.indexprs is null, x.relname::text, a.attname::text \
-         from pg_catalog.pg_index as i join pg_catalog.pg_class as x on x.oid = i.indexrelid \
-         left join unnest(i.indkey::int2[]) with ordinality as k (attnum, place) on k.place <= i.indnkeyatts \
-         left join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum \
-         where i.indrelid = {regclass} order by x.relname, k.place"
+        "select x.relname::text, i.indisprimary, i.indisunique, i.indisvalid, i.indimmediate, i.indpred is not null, \
+         i.indexprs is not null, (select json_agg(a.attname order by k.place)::text \
+         from unnest(i.indkey::int2[]) with ordinality as k (attnum, place) \
+         join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum \
+         where k.place <= i.indnkeyatts) from pg_catalog.pg_index as i \
+         join pg_catalog.pg_class as x on x.oid = i.indexrelid where i.indrelid = {regclass} order by x.relname"
     );
     for row in session.script(&sql).await? {
-        let index = row.text(2)?;
-        let is_new = facts.indexes.last() != Some(&index);
-        if is_new {
-            facts.indexes.push(index);
-        }
-        let Some(column) = row.text_or_null(3) else { continue };
-        let column = ident(&column)?;
-        if row.int(0)? == 1 {
-            facts.primary_key.push(column.clone());
-        }
+        let index = row.text(0)?;
+        facts.indexes.push(index.clone());
+        let names: Vec<String> = serde_json::from_str(&row.text_or_null(7).unwrap_or_default()).unwrap_or_default();
+        let columns = names.iter().map(|name| ident(name)).collect::<Result<Vec<_>, _>>()?;
         if row.int(1)? == 1 {
-            match facts.unique_keys.last_mut() {
-                Some(columns) if !is_new => columns.push(column),
-                _ => facts.unique_keys.push(vec![column]),
-            }
+            facts.primary_key.clone_from(&columns);
         }
+        let [is_unique, is_valid, is_immediate, is_partial, has_expressions] =
+            [row.int(2)?, row.int(3)?, row.int(4)?, row.int(5)?, row.int(6)?].map(|flag| flag == 1);
+        let flaw = match () {
+            () if has_expressions => continue,
+            () if !is_unique => KeyFlaw::NotUnique,
+            () if !is_valid => KeyFlaw::Invalid,
+            () if is_partial => KeyFlaw::Partial,
+            () if !is_immediate => KeyFlaw::Deferrable,
+            () => {
+                facts.unique_keys.push(columns);
+                continue;
+            }
+        };
+        facts.unsuited_keys.push(UnsuitedKey { index, columns, flaw });
     }
     Ok(())
 }
@@ -194,61 +250,6 @@ async fn similar_tables(session: &mut PostgresSession, name: &TableName) -> Resu
         .collect();
     names.truncate(3);
     Ok(names)
-}
-
-/// The privileges that the job's statements need, each with the GRANT that gives it.
-async fn missing_grants(session: &mut PostgresSession, job: &Job) -> Result<Vec<String>, Failure> {
-    let table = &job.table;
-    let mut needed = vec![privilege(table, "select", None)];
-    match &job.change {
-        Change::Set(columns) => {
-            needed.extend(columns.iter().map(|(name, _)| privilege(table, "update", Some(name))));
-        }
-        Change::Copy { into, columns, .. } => {
-            // `for share` asks for it: at least one column.
-            needed.push(any_column(table, "update"));
-            needed.extend(columns.iter().map(|(name, _)| privilege(into, "insert", Some(name))));
-        }
-        Change::Delete { archive_into } => {
-            needed.push(privilege(table, "delete", None));
-            needed.extend(archive_into.iter().map(|into| privilege(into, "insert", None)));
-        }
-    }
-    let checks: Vec<_> = needed.iter().map(|(check, _)| check.as_str()).collect();
-    let rows = match session.script(&format!("select {}", checks.join(", "))).await {
-        // A column that is not there is another refusal's matter, and says it better.
-        Err(failure) if failure.has_code(&["42703"]) => return Ok(Vec::new()),
-        answer => answer?,
-    };
-    let Some(row) = rows.first() else { return Ok(Vec::new()) };
-    let missing = needed.into_iter().enumerate().filter(|(i, _)| !is_true(row, *i)).map(|(_, (_, grant))| grant);
-    Ok(missing.collect())
-}
-
-fn is_true(row: &Row, column: usize) -> bool {
-    row.int_or_null(column) == Some(1)
-}
-
-fn privilege(table: &TableName, word: &str, column: Option<&Ident>) -> (String, String) {
-    let name = Dialect::Postgres.table(table);
-    let regclass = literal(&name);
-    match column {
-        Some(column) => (
-            format!("has_column_privilege({regclass}, {}, '{word}')", literal(column.as_str())),
-            format!("grant {word} ({}) on {name} to current_role", quote(column)),
-        ),
-        None => {
-            (format!("has_table_privilege({regclass}, '{word}')"), format!("grant {word} on {name} to current_role"))
-        }
-    }
-}
-
-fn any_column(table: &TableName, word: &str) -> (String, String) {
-    let name = Dialect::Postgres.table(table);
-    (
-        format!("has_any_column_privilege({}, '{word}')", literal(&name)),
-        format!("grant {word} on {name} to current_role"),
-    )
 }
 
 fn ident(name: &str) -> Result<Ident, Failure> {

@@ -1,14 +1,16 @@
-//! How does one batch run on PostgreSQL? Four round trips: `begin` with the slice's lock and the batch's end, the
-//! change, the checkpoint, `commit`. Knows neither retries nor slices beyond the one it is given.
+//! How does one batch run on PostgreSQL? Six round trips: one for `begin` with the slice's lock and the batch's end, two
+//! each for the change and the checkpoint (a statement without a name is parsed, then run), one for `commit`. Knows
+//! neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
 use super::range::change;
-use super::spelling::{BY_CHOICE, BY_INDEX, key_as_stored, place_expression, settings};
+use super::spelling::{BY_CHOICE, BY_INDEX, bound, key_as_stored, key_values, place_expression, settings};
 use crate::db::dialect::{Dialect, literal};
-use crate::db::failure::Failure;
+use crate::db::failure::{Failure, Phase};
+use crate::db::ledger::{self, LockedAside};
 use crate::db::session::Session;
-use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::statement::{BatchStatements, Rows};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -24,6 +26,9 @@ pub(super) struct PostgresLane {
     statements: BatchStatements,
     place: String,
     settings: String,
+    statement_timeout: Duration,
+    /// The server's process that ran the last batch.
+    process: Option<i64>,
     /// Whether the slice was last seen without a cursor: the first range of the first slice is open below, and its
     /// look-up is another statement.
     open_below: bool,
@@ -37,8 +42,25 @@ impl PostgresLane {
             statements: BatchStatements::new(Dialect::Postgres, work),
             place: place.to_owned(),
             settings: settings(batch, lease),
+            statement_timeout: batch.statement_timeout,
+            process: None,
             open_below: false,
         }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.session.enter(phase, self.statement_timeout);
+    }
+
+    /// Whether it is still the place that the run was planned on.
+    fn proves_the_place(&self, place: &str) -> Result<(), Failure> {
+        if place == self.place {
+            return Ok(());
+        }
+        Err(Failure::fatal(
+            "the server, the table or its columns are not those the run was planned on; \
+             nothing was written. Look at what changed, then start over with `run --restart`",
+        ))
     }
 
     /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it.
@@ -53,7 +75,7 @@ impl PostgresLane {
         let end = self.statements.boundary_where(&output, &range, rows);
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal} \
+             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal}, pg_backend_pid() \
              from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
@@ -80,14 +102,11 @@ impl PostgresLane {
 #[async_trait]
 impl Lane for PostgresLane {
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+        self.enter(Phase::Begin);
         let answer = self.session.script(&self.opening(lease, rows)).await?;
         let Some(row) = answer.first() else { return Ok(None) };
-        if row.text(3)? != self.place {
-            return Err(Failure::fatal(
-                "the server, the table or its columns are not those the run was planned on; \
-                 nothing was written. Look at what changed, then start over with `run --restart`",
-            ));
-        }
+        self.proves_the_place(&row.text(3)?)?;
+        self.process = row.int_or_null(6);
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         if after.is_none() != self.open_below {
             // The slice's first batch, or a server that fell back in time: the other statement fits.
@@ -106,8 +125,14 @@ impl Lane for PostgresLane {
         }))
     }
 
-    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
-        change(&mut self.session, &self.statements, range).await
+    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+        self.enter(Phase::Apply);
+        let open_below = range.after.is_none();
+        let rows = match lease.pass {
+            0 => Rows::Range { open_below },
+            _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
+        };
+        change(&mut self.session, &self.statements, rows, &bound(range)).await
     }
 
     async fn checkpoint(
@@ -116,11 +141,48 @@ impl Lane for PostgresLane {
         batch: &OpenBatch,
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
+        self.enter(Phase::Checkpoint);
         ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
     }
 
+    async fn set_row_aside(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        aside: &RowAside<'_>,
+    ) -> Result<bool, Failure> {
+        self.enter(Phase::Checkpoint);
+        ledger::set_row_aside(&mut self.session, Dialect::Postgres, lease, batch, aside).await
+    }
+
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+        self.enter(Phase::Checkpoint);
+        ledger::carve(&mut self.session, Dialect::Postgres, lease, batch).await
+    }
+
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
+        self.enter(Phase::Begin);
+        self.session.script(&format!("begin; {}", self.settings)).await?;
+        let key = key_values(&row.key);
+        let place = place_expression(self.statements.work());
+        let locked = ledger::lock_row_aside(&mut self.session, &self.statements, &place, row, holder, &key).await?;
+        let Some(LockedAside { place, is_there }) = locked else { return Ok(TriedAside::NotNow) };
+        self.proves_the_place(&place)?;
+        self.enter(Phase::Apply);
+        let applied = change(&mut self.session, &self.statements, Rows::One, &key).await?;
+        let tried = applied.to_one_row(is_there)?;
+        self.enter(Phase::Checkpoint);
+        ledger::resolve(&mut self.session, Dialect::Postgres, row, applied.rows).await?;
+        Ok(tried)
+    }
+
     async fn commit(&mut self) -> Result<(), Failure> {
-        self.session.script("commit").await.map(drop)
+        self.enter(Phase::Commit);
+        // No timeout of the server ends a COMMIT that waits for a standby, or deferred triggers.
+        self.session.set_deadline(self.statement_timeout);
+        let committed = self.session.script("commit").await.map(drop);
+        self.session.set_deadline(self.statement_timeout + GRACE);
+        committed
     }
 
     async fn rollback(&mut self) {
@@ -128,10 +190,15 @@ impl Lane for PostgresLane {
     }
 
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure> {
+        self.enter(Phase::Begin);
         self.session.script(&format!("begin; {}", self.settings)).await?;
         let seq = ledger::locked_seq(&mut self.session, Dialect::Postgres, lease).await;
         self.session.rollback().await;
         seq
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.process.map(SessionId)
     }
 
     fn is_closed(&self) -> bool {

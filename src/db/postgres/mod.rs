@@ -1,32 +1,51 @@
 //! PostgreSQL, 14 and later.
 //!
-//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch), [`signals`] (what a job watches); what they
-//! share is in [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
+//! Reading order: [`url`] → [`parameter`] → [`host`] → [`destination`] (where a connection leads, with [`tls`] and
+//! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
+//! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
+//! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
+//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
+//! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
+mod blockers;
 mod catalog;
 mod connect;
+mod connector;
+mod destination;
 mod failure;
+mod host;
 mod lane;
 mod measured;
+mod parameter;
+mod password_file;
+mod pooler;
+mod privileges;
 mod range;
 mod sample;
 mod signals;
 mod spelling;
+mod stray;
 mod survey;
+mod tls;
+mod url;
 
+use super::address::AddressError;
 use super::failure::Failure;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
-use super::{Database, Dialect, Lane};
+use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
 use crate::job::{Batch, Job};
 use crate::key::Key;
 use crate::pace::Sensor;
 use crate::plan::{Facts, SampledBatch, Survey, Work};
 use async_trait::async_trait;
-use connect::Connector;
+use connector::Connector;
 use std::time::Duration;
-use url::Url;
+
+pub use url::PostgresUrl;
+
+#[cfg(test)]
+pub(crate) use failure::class_of;
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
@@ -34,8 +53,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &Url) -> Result<Self, Failure> {
-        Ok(Self { connector: Connector::new(url)? })
+    pub(super) fn new(url: &PostgresUrl) -> Result<Self, AddressError> {
+        Ok(Self { connector: Connector::to_write(url)? })
     }
 }
 
@@ -47,6 +66,10 @@ impl Database for Postgres {
 
     fn address(&self) -> String {
         self.connector.address()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.connector.warnings()
     }
 
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
@@ -83,8 +106,21 @@ impl Database for Postgres {
         Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
     }
 
+    async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure> {
+        // Connecting takes a part of the delay, not more time: the wait may be over soon.
+        let ((), connected) = tokio::join!(tokio::time::sleep(delay), self.connector.connect());
+        blockers::blockers(&mut connected?, session).await
+    }
+
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
         Ok(signals::sensors(&self.connector, job))
+    }
+
+    async fn stray(&self, work: &Work, slices: &[SliceRecord]) -> Result<Option<(usize, Stray)>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let stray = stray::stray(&mut session, work, slices).await;
+        session.rollback().await;
+        stray.map_err(|failure| failure.while_doing("compare the cursors with their slices"))
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

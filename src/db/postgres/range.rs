@@ -6,8 +6,8 @@ use super::spelling::{bound, key_as_stored};
 use crate::db::Applied;
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
-use crate::db::session::{Session, first_text};
-use crate::db::statement::{BatchStatements, CountedBy};
+use crate::db::session::{Session, Value, first_text};
+use crate::db::statement::{BatchStatements, CountedBy, Rows};
 use crate::key::{Key, KeyRange};
 
 /// The key `rows` rows into the range. `None`: fewer are left.
@@ -23,23 +23,23 @@ pub(super) async fn range_end(
     first_text(&end).map(|text| read_key(&text)).transpose()
 }
 
-/// Changes the rows of the range.
+/// Changes these rows; `values` are their keys.
 pub(super) async fn change(
     session: &mut PostgresSession,
     statements: &BatchStatements,
-    range: &KeyRange,
+    rows: Rows,
+    values: &[Value],
 ) -> Result<Applied, Failure> {
-    let values = bound(range);
     let mut applied = Applied::default();
-    for statement in statements.change(range.after.is_none()) {
+    for statement in statements.change(rows) {
         match statement.counted_by {
             CountedBy::Row => {
-                let rows = session.fetch(&statement.sql, &values).await?;
+                let rows = session.fetch(&statement.sql, values).await?;
                 let row = rows.first().ok_or_else(|| Failure::fatal("the change gave no count"))?;
                 applied = Applied { rows: row.int(0)?.unsigned_abs(), still_in_scope: row.int(1)?.unsigned_abs() };
             }
-            CountedBy::Tag => applied.rows = session.execute(&statement.sql, &values).await?,
-            CountedBy::Nothing => drop(session.execute(&statement.sql, &values).await?),
+            CountedBy::Tag => applied.rows = session.execute(&statement.sql, values).await?,
+            CountedBy::Nothing => drop(session.execute(&statement.sql, values).await?),
         }
     }
     Ok(applied)

@@ -2,11 +2,11 @@
 
 use super::connect::PostgresSession;
 use super::range::{change, range_end};
-use super::spelling::settings;
+use super::spelling::{bound, settings};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Session, Value, first_int, first_text};
-use crate::db::statement::BatchStatements;
+use crate::db::statement::{BatchStatements, Rows};
 use crate::job::Batch;
 use crate::key::{Key, KeyRange};
 use crate::plan::{SampledBatch, Work};
@@ -31,7 +31,8 @@ pub(super) async fn sample(
     if let Some(end) = range_end(session, &statements, &range, batch.rows).await? {
         range.through = end;
     }
-    let applied = change(session, &statements, &range).await?;
+    let applied =
+        change(session, &statements, Rows::Range { open_below: range.after.is_none() }, &bound(&range)).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let wal = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint";
     let wal_bytes = first_int(&session.fetch(wal, &[before]).await?);

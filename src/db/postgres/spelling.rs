@@ -11,16 +11,20 @@ use std::time::Duration;
 
 /// The text of keys, and of the user's casts, must not depend on who runs the job; a policy that hides rows becomes an
 /// error instead of rows that are silently left out; and a range is planned with its keys, because a plan made for any
-/// range could read the whole table.
+/// range could read the whole table. That is `auto` for a statement that is parsed anew each time; forcing it would also
+/// make the server plan its checks of foreign keys, and functions of triggers, once for every row.
 const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC'; set local bytea_output = 'hex'; \
-    set local extra_float_digits = 1; set local row_security = off; set local plan_cache_mode = force_custom_plan";
+    set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local row_security = off; \
+    set local plan_cache_mode = auto";
 
-/// Begins a look around that cannot write.
+/// Begins a look around that cannot write, with the role's own settings but for how long it may take.
+pub(super) const BEGIN_READING: &str = "begin transaction isolation level repeatable read read only; \
+    set local statement_timeout = '30s'; set local lock_timeout = '2s'; \
+    set local idle_in_transaction_session_timeout = '30s'";
+
+/// The same with the settings of a batch: what is planned and read must be what a batch will see.
 pub(super) fn begin_survey() -> String {
-    format!(
-        "begin transaction isolation level repeatable read read only; \
-         set local statement_timeout = '30s'; set local lock_timeout = '2s'; {ALIKE}"
-    )
+    format!("{BEGIN_READING}; {ALIKE}")
 }
 
 /// Look-ups by the index, whatever the statistics say.
@@ -37,12 +41,14 @@ pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set loc
 /// again. State changes do wait, and with them everything that was committed before.
 ///
 /// A server looks at the socket only when it writes to it: without the check, a batch that waits for a lock would go on
-/// waiting, with the slice locked, after its runner is gone.
+/// waiting, with the slice locked, after its runner is gone. A runner whose machine or network is gone says nothing at
+/// all: after 25 s without a sign of life the server lets go.
 pub(super) fn settings(batch: &Batch, lease: Duration) -> String {
     format!(
         "set local lock_timeout = {lock}; set local statement_timeout = {statement}; \
          set local idle_in_transaction_session_timeout = {idle}; set local synchronous_commit = off; \
-         set local client_connection_check_interval = 1000; {ALIKE}",
+         set local client_connection_check_interval = 1000; \
+         set local tcp_keepalives_idle = 10; set local tcp_keepalives_interval = 5; set local tcp_keepalives_count = 3; {ALIKE}",
         // Lost before anybody of the application has to wait longer.
         lock = batch.lock_timeout.as_millis(),
         statement = batch.statement_timeout.as_millis(),

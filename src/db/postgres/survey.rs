@@ -8,7 +8,7 @@ use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
 use crate::db::session::{Row, Session, Value, first_int, first_text};
-use crate::db::statement::BatchStatements;
+use crate::db::statement::{BatchStatements, Rows};
 use crate::key::{Key, KeyRange};
 use crate::plan::{KeyColumn, QueryPlan, Statements, Survey, Work};
 
@@ -42,7 +42,12 @@ async fn survey_in_transaction(
         cut_by: "a sample of the table's blocks",
         statements: Statements {
             boundary: statements.boundary(false, rows),
-            change: statements.change(false).into_iter().map(|s| s.sql).collect::<Vec<_>>().join(";\n"),
+            change: statements
+                .change(Rows::Range { open_below: false })
+                .into_iter()
+                .map(|s| s.sql)
+                .collect::<Vec<_>>()
+                .join(";\n"),
         },
         ..Survey::default()
     };
@@ -85,7 +90,7 @@ async fn explain_change(
     batch: &[Value],
     survey: &mut Survey,
 ) -> Result<(), Failure> {
-    for change in statements.change(false) {
+    for change in statements.change(Rows::Range { open_below: false }) {
         match explain(session, &change.sql, batch).await {
             Ok(plan) => survey.change_plan = plan,
             Err(failure) => {

@@ -2,11 +2,12 @@
 
 use super::connect::{BEGIN_READING, SqliteSession};
 use super::estimate::estimated_rows;
-use crate::db::dialect::{Dialect, quote};
-use crate::db::failure::{Class, Failure};
+use super::indexes::{Index, flaw, indexes};
+use crate::db::failure::Failure;
+use crate::db::remedy;
 use crate::db::session::Session;
 use crate::job::{Change, Ident, Job, TableName};
-use crate::plan::{ColumnFacts, Facts, TableFacts, TableKind};
+use crate::plan::{ColumnFacts, Facts, Owner, TableFacts, TableKind, UnsuitedKey};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -15,7 +16,7 @@ pub(super) async fn facts(session: &mut SqliteSession, job: &Job) -> Result<Fact
     session.script(BEGIN_READING).await?;
     let facts = facts_in_transaction(session, job).await;
     session.rollback().await;
-    facts.map_err(|failure| failure.while_doing(format!("read the catalog about {}", job.table)))
+    facts.map_err(|failure| remedy::of_any(failure).while_doing(format!("read the catalog about {}", job.table)))
 }
 
 async fn facts_in_transaction(session: &mut SqliteSession, job: &Job) -> Result<Facts, Failure> {
@@ -57,13 +58,25 @@ async fn table(
     if name.schema.as_ref().is_some_and(|schema| !schema.as_str().eq_ignore_ascii_case("main")) {
         return Ok(None);
     }
+    let owner = owner(name.name.as_str());
+    if owner == Owner::Database {
+        // Not all of these are listed.
+        return Ok(Some(TableFacts { owner, ..TableFacts::default() }));
+    }
     let sql = "select name, type, wr from pragma_table_list($1) where schema = 'main'";
     let rows = session.fetch(sql, &[name.name.as_str().into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let own_name = row.text(0)?;
-    let is_plain = row.text(1)? == "table" && !own_name.to_ascii_lowercase().starts_with("sqlite_");
+    let kind = match row.text(1)?.as_str() {
+        "table" => TableKind::Table,
+        "view" => TableKind::Other("a view"),
+        "virtual" => TableKind::Other("a virtual table"),
+        _ => TableKind::Other("a part of a virtual table"),
+    };
+    let is_plain = kind == TableKind::Table && owner == Owner::Application;
     let mut facts = TableFacts {
-        kind: if is_plain { TableKind::Table } else { TableKind::Other },
+        kind,
+        owner,
         full_name: format!("main.{own_name}"),
         bytes: file_bytes(session).await?,
         ..TableFacts::default()
@@ -74,9 +87,11 @@ async fn table(
     let rowid_alias = rowid_alias(&columns, &indexes, without_rowid);
     facts.primary_key = primary_key(&columns);
     facts.unique_keys.extend(rowid_alias.clone().map(|alias| vec![alias]));
-    for index in &indexes {
-        if is_plain && let Some(key) = unique_key(session, name, index).await? {
-            facts.unique_keys.push(key);
+    for index in indexes.iter().filter(|_| is_plain) {
+        let Some(columns) = index.columns.clone() else { continue };
+        match flaw(session, name, index, &columns).await? {
+            None => facts.unique_keys.push(columns),
+            Some(flaw) => facts.unsuited_keys.push(UnsuitedKey { index: index.name.clone(), columns, flaw }),
         }
     }
     facts.indexes = indexes.into_iter().map(|index| index.name).collect();
@@ -86,6 +101,16 @@ async fn table(
         facts.estimated_rows = estimated_rows(session, name, &facts, without_rowid).await?;
     }
     Ok(Some(facts))
+}
+
+/// SQLite keeps names with its own prefix for itself, and so do we.
+fn owner(name: &str) -> Owner {
+    let name = name.to_ascii_lowercase();
+    match () {
+        () if name.starts_with("sqlite_") => Owner::Database,
+        () if name.starts_with("tidegate_") => Owner::Tidegate,
+        () => Owner::Application,
+    }
 }
 
 /// Of the whole file: the tables in it are not told apart without reading it.
@@ -108,7 +133,9 @@ impl Column {
     /// A primary key may hold nulls here, unless it is the rowid.
     fn facts(self, rowid_alias: Option<&Ident>) -> ColumnFacts {
         let nullable = !self.not_null && rowid_alias != Some(&self.name);
-        ColumnFacts { name: self.name, sql_type: self.sql_type, nullable, generated: self.generated }
+        let (name, sql_type, generated) = (self.name, self.sql_type, self.generated);
+        // A key is kept as a value in its storage class, which no setting touches.
+        ColumnFacts { name, sql_type, nullable, generated, text_depends_on: None }
     }
 }
 
@@ -145,65 +172,6 @@ fn rowid_alias(columns: &[Column], indexes: &[Index], without_rowid: bool) -> Op
     is_alias.then(|| only.name.clone())
 }
 
-struct Index {
-    name: String,
-    is_primary: bool,
-    /// Whether it keeps every row apart.
-    is_unique: bool,
-    /// `None` where it is over an expression.
-    columns: Option<Vec<Ident>>,
-}
-
-async fn indexes(session: &mut SqliteSession, table: &str) -> Result<Vec<Index>, Failure> {
-    let sql = "select l.name, l.origin = 'pk', l.\"unique\" and not l.partial, x.name \
-               from pragma_index_list($1, 'main') as l join pragma_index_xinfo(l.name, 'main') as x \
-               where x.key order by l.seq, x.seqno";
-    let mut indexes: Vec<Index> = Vec::new();
-    for row in session.fetch(sql, &[table.into()]).await? {
-        let name = row.text(0)?;
-        if indexes.last().is_none_or(|last| last.name != name) {
-            let (is_primary, is_unique) = (row.int(1)? == 1, row.int(2)? == 1);
-            indexes.push(Index { name, is_primary, is_unique, columns: Some(Vec::new()) });
-        }
-        let Some(index) = indexes.last_mut() else { continue };
-        match row.text_or_null(3) {
-            Some(column) => {
-                let column = ident(&column)?;
-                index.columns.iter_mut().for_each(|columns| columns.push(column.clone()));
-            }
-            None => index.columns = None,
-        }
-    }
-    Ok(indexes)
-}
-
-/// The columns of an index that makes them a key. Its collations must be those of the columns: an index that tells `a`
-/// from `A` is no key where the column, and so every range of ours, takes them for equal. No pragma names a column's
-/// collation, but the planner knows it: it looks up by the index exactly the columns that are compared as it compares.
-async fn unique_key(
-    session: &mut SqliteSession,
-    table: &TableName,
-    index: &Index,
-) -> Result<Option<Vec<Ident>>, Failure> {
-    let (true, Some(columns)) = (index.is_unique, &index.columns) else { return Ok(None) };
-    let compared: Vec<_> = columns.iter().zip(1..).map(|(name, n)| format!("t.{} = ${n}", quote(name))).collect();
-    let sql = format!(
-        "explain query plan select 1 from {} as t indexed by {} where {}",
-        Dialect::Sqlite.table(table),
-        quote(&ident(&index.name)?),
-        compared.join(" and ")
-    );
-    let planned = match session.fetch(&sql, &[]).await {
-        // For instance a collation that only the application has.
-        Err(failure) if failure.class == Class::Fatal => return Ok(None),
-        planned => planned?,
-    };
-    let looked_up: Vec<_> = columns.iter().map(|name| format!("{}=?", name.as_str())).collect();
-    let looked_up = format!("({})", looked_up.join(" AND "));
-    let is_key = planned.iter().filter_map(|row| row.text_or_null(3)).any(|line| line.ends_with(&looked_up));
-    Ok(is_key.then(|| columns.clone()))
-}
-
 async fn triggers(session: &mut SqliteSession, table: &str, event: Option<&str>) -> Result<Vec<String>, Failure> {
     let Some(event) = event else { return Ok(Vec::new()) };
     let sql =
@@ -237,7 +205,8 @@ async fn similar_tables(session: &mut SqliteSession, name: &TableName) -> Result
     Ok(names)
 }
 
-fn ident(name: &str) -> Result<Ident, Failure> {
+/// A name as the catalog has it.
+pub(super) fn ident(name: &str) -> Result<Ident, Failure> {
     Ident::new(name).map_err(|error| Failure::fatal(format!("the catalog has a name that cannot be used: {error}")))
 }
 

@@ -2,9 +2,9 @@
 //!
 //! The file stays as its owner set it up: neither the journal mode nor `synchronous` is touched.
 
-use super::failure::{ERROR, closed, from_sqlx};
+use super::failure::{ERROR, closed, from_sqlx, from_sqlx_at};
 use super::row;
-use crate::db::failure::{Class, Failure};
+use crate::db::failure::{Circumstances, Class, Failure, Phase};
 use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
@@ -76,6 +76,7 @@ impl Connector {
                 deadline: DEFAULT_DEADLINE,
                 lock_timeout,
                 looks_often: false,
+                at: Circumstances::OUTSIDE,
             }),
             Ok(Err(error)) => Err(from_sqlx(&error).while_doing(doing())),
             Err(_) => {
@@ -146,9 +147,16 @@ pub(super) struct SqliteSession {
     deadline: Duration,
     lock_timeout: Duration,
     looks_often: bool,
+    at: Circumstances,
 }
 
 impl SqliteSession {
+    /// Says what the next calls are for: the same error asks for another answer in another phase of a batch. What is
+    /// interrupted always took too long.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.at = Circumstances { phase, ..Circumstances::OUTSIDE };
+    }
+
     /// Waits for the writer's place by looking often. SQLite's own wait looks every 100 ms in the end, which is right for
     /// batches: they get in no sooner than the application does. Leases and operators must get in between batches.
     pub(super) fn looking_often(self) -> Self {
@@ -169,15 +177,16 @@ impl SqliteSession {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                let failure = from_sqlx(&error);
-                if failure.class != Class::Lost {
+                let failure = from_sqlx_at(&error, self.at);
+                if !matches!(failure.class, Class::Lost | Class::Ambiguous | Class::Reset) {
                     self.watched = Some(watched);
                 }
                 Err(failure)
             }
             Err(_) => {
                 let waited = humantime::format_duration(patience);
-                Err(Failure::new(Class::Lost, format!("no answer for {waited}, connection closed")))
+                let class = if self.at.phase == Phase::Commit { Class::Ambiguous } else { Class::Lost };
+                Err(Failure::new(class, format!("no answer for {waited}, connection closed")))
             }
         }
     }
@@ -202,7 +211,7 @@ impl SqliteSession {
         let give_up = Instant::now() + self.lock_timeout;
         loop {
             match self.run_script(&attempt).await {
-                Err(failure) if failure.class == Class::Retry && Instant::now() < give_up => sleep(LOOK_AGAIN).await,
+                Err(failure) if failure.class == Class::Locked && Instant::now() < give_up => sleep(LOOK_AGAIN).await,
                 Err(failure) => {
                     if failure.class != Class::Lost {
                         self.run_script(&wait).await?;

@@ -2,13 +2,15 @@
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::{BEGIN_WRITING, SqliteSession};
+use super::key_text;
 use super::place::place_expression;
 use super::range::{change, range_end};
 use crate::db::dialect::Dialect;
-use crate::db::failure::Failure;
+use crate::db::failure::{Failure, Phase};
+use crate::db::ledger::{self, LockedAside};
 use crate::db::session::Session;
-use crate::db::statement::BatchStatements;
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, SliceLease, ledger};
+use crate::db::statement::{BatchStatements, Rows};
+use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
 use crate::job::Batch;
 use crate::key::KeyRange;
 use crate::plan::Work;
@@ -35,6 +37,17 @@ impl SqliteLane {
         }
     }
 
+    /// Whether it is still the place that the run was planned on.
+    fn proves_the_place(&self, place: &str) -> Result<(), Failure> {
+        if place == self.place {
+            return Ok(());
+        }
+        Err(Failure::fatal(
+            "the table or its columns are not those the run was planned on; \
+             nothing was written. Look at what changed, then start over with `run --restart`",
+        ))
+    }
+
     async fn open_as_writer(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
         let sql = format!(
             "select s.seq, s.cursor_key, s.through_key, {place} from tidegate_slice as s \
@@ -52,12 +65,7 @@ impl SqliteLane {
         ];
         let answer = self.session.fetch(&sql, &values).await?;
         let Some(row) = answer.first() else { return Ok(None) };
-        if row.text(3)? != self.place {
-            return Err(Failure::fatal(
-                "the table or its columns are not those the run was planned on; \
-                 nothing was written. Look at what changed, then start over with `run --restart`",
-            ));
-        }
+        self.proves_the_place(&row.text(3)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
         let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
@@ -71,6 +79,7 @@ impl SqliteLane {
 impl Lane for SqliteLane {
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
         self.manners.let_others_write().await;
+        self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
         self.manners.begin();
         let opened = self.open_as_writer(lease, rows).await;
@@ -81,8 +90,10 @@ impl Lane for SqliteLane {
         opened
     }
 
-    async fn apply(&mut self, range: &KeyRange) -> Result<Applied, Failure> {
-        change(&mut self.session, &self.statements, range).await
+    async fn apply(&mut self, _lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+        self.session.enter(Phase::Apply);
+        let rows = Rows::Range { open_below: range.after.is_none() };
+        change(&mut self.session, &self.statements, rows, &key_text::bound(range)?).await
     }
 
     async fn checkpoint(
@@ -91,10 +102,45 @@ impl Lane for SqliteLane {
         batch: &OpenBatch,
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
+        self.session.enter(Phase::Checkpoint);
         ledger::checkpoint(&mut self.session, Dialect::Sqlite, lease, batch, applied).await
     }
 
+    async fn set_row_aside(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        aside: &RowAside<'_>,
+    ) -> Result<bool, Failure> {
+        self.session.enter(Phase::Checkpoint);
+        ledger::set_row_aside(&mut self.session, Dialect::Sqlite, lease, batch, aside).await
+    }
+
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+        self.session.enter(Phase::Checkpoint);
+        ledger::carve(&mut self.session, Dialect::Sqlite, lease, batch).await
+    }
+
+    async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
+        self.manners.let_others_write().await;
+        self.session.enter(Phase::Begin);
+        self.session.script(BEGIN_WRITING).await?;
+        self.manners.begin();
+        let key = key_text::values_of(&row.key)?;
+        let place = place_expression(self.statements.work());
+        let locked = ledger::lock_row_aside(&mut self.session, &self.statements, &place, row, holder, &key).await?;
+        let Some(LockedAside { place, is_there }) = locked else { return Ok(TriedAside::NotNow) };
+        self.proves_the_place(&place)?;
+        self.session.enter(Phase::Apply);
+        let applied = change(&mut self.session, &self.statements, Rows::One, &key).await?;
+        let tried = applied.to_one_row(is_there)?;
+        self.session.enter(Phase::Checkpoint);
+        ledger::resolve(&mut self.session, Dialect::Sqlite, row, applied.rows).await?;
+        Ok(tried)
+    }
+
     async fn commit(&mut self) -> Result<(), Failure> {
+        self.session.enter(Phase::Commit);
         self.session.script("commit").await?;
         self.manners.end();
         Ok(())
@@ -106,10 +152,16 @@ impl Lane for SqliteLane {
     }
 
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure> {
+        self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
         let seq = ledger::locked_seq(&mut self.session, Dialect::Sqlite, lease).await;
         self.session.rollback().await;
         seq
+    }
+
+    /// Nobody can be asked who has the file.
+    fn session(&self) -> Option<SessionId> {
+        None
     }
 
     fn is_closed(&self) -> bool {

@@ -1,15 +1,16 @@
 //! SQLite, as bundled with the driver.
 //!
 //! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
-//! table, with [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`] (bounds, cuts, query
-//! plans), [`lane`] (one batch), [`signals`] (what a job watches); what they share is in [`place`], [`range`] and
-//! [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
+//! table, with [`indexes`] for its keys and [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`]
+//! (bounds, cuts, query plans), [`lane`] (one batch), [`stray`] (cursors out of place), [`signals`] (what a job watches);
+//! what they share is in [`place`], [`range`] and [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
 mod connect;
 mod demo;
 mod estimate;
 mod failure;
+mod indexes;
 mod key_text;
 mod lane;
 mod place;
@@ -17,12 +18,13 @@ mod range;
 mod row;
 mod sample;
 mod signals;
+mod stray;
 mod survey;
 
 use super::failure::Failure;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
-use super::{Database, Dialect, Lane};
+use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
 use crate::job::{Batch, Job};
 use crate::key::Key;
 use crate::pace::Sensor;
@@ -91,8 +93,20 @@ impl Database for Sqlite {
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
     }
 
+    /// SQLite does not tell who has the file.
+    async fn blockers(&self, _session: SessionId, _delay: Duration) -> Result<Vec<Blocker>, Failure> {
+        Ok(Vec::new())
+    }
+
     fn sensors(&self, job: &Job) -> Result<Vec<Box<dyn Sensor>>, Failure> {
         Ok(signals::sensors(&self.connector, job))
+    }
+
+    async fn stray(&self, work: &Work, slices: &[SliceRecord]) -> Result<Option<(usize, Stray)>, Failure> {
+        let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
+        let stray = stray::stray(&mut session, work, slices).await;
+        session.rollback().await;
+        stray.map_err(|failure| failure.while_doing("compare the cursors with their slices"))
     }
 
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure> {

@@ -5,8 +5,8 @@ use super::connect::SqliteSession;
 use super::key_text;
 use crate::db::Applied;
 use crate::db::failure::Failure;
-use crate::db::session::Session;
-use crate::db::statement::{BatchStatements, CountedBy};
+use crate::db::session::{Session, Value};
+use crate::db::statement::{BatchStatements, CountedBy, Rows};
 use crate::key::{Key, KeyRange};
 use crate::plan::{Action, Work};
 
@@ -21,19 +21,18 @@ pub(super) async fn range_end(
     session.fetch(&sql, &key_text::bound(range)?).await?.first().map(key_text::key_of).transpose()
 }
 
-/// Changes the rows of the range, and counts those that are in scope still.
+/// Changes these rows, and counts those that are in scope still; `values` are their keys.
 pub(super) async fn change(
     session: &mut SqliteSession,
     statements: &BatchStatements,
-    range: &KeyRange,
+    rows: Rows,
+    values: &[Value],
 ) -> Result<Applied, Failure> {
-    let values = key_text::bound(range)?;
-    let open_below = range.after.is_none();
     let mut applied = Applied::default();
-    for statement in statements.change(open_below) {
-        let rows = session.execute(&statement.sql, &values).await?;
+    for statement in statements.change(rows) {
+        let changed = session.execute(&statement.sql, values).await?;
         match statement.counted_by {
-            CountedBy::Tag => applied.rows = rows,
+            CountedBy::Tag => applied.rows = changed,
             CountedBy::Nothing => {}
             CountedBy::Row => return Err(Failure::fatal("SQLite counts a change by its tag")),
         }
@@ -42,7 +41,7 @@ pub(super) async fn change(
     if applied.rows > 0 && scope.is_some() && matches!(action, Action::Set(_)) {
         // Every row of the range that was in scope was changed, and nobody else can write: what is in scope now is what
         // the change left there.
-        let counted = session.fetch(&statements.count_in_scope(open_below), &values).await?;
+        let counted = session.fetch(&statements.count_in_scope(rows), values).await?;
         applied.still_in_scope = counted.first().map(|row| row.int(0)).transpose()?.unwrap_or_default().unsigned_abs();
     }
     Ok(applied)

@@ -1,11 +1,12 @@
 //! What does a batch cost? Runs one and measures it; the caller rolls it back.
 
 use super::connect::{BEGIN_WRITING, SqliteSession};
+use super::key_text;
 use super::range::{change, range_end};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::Session;
-use crate::db::statement::BatchStatements;
+use crate::db::statement::{BatchStatements, Rows};
 use crate::job::Batch;
 use crate::key::{Key, KeyRange};
 use crate::plan::{SampledBatch, Work};
@@ -27,6 +28,8 @@ pub(super) async fn sample(
     if let Some(end) = range_end(session, &statements, &range, batch.rows).await? {
         range.through = end;
     }
-    let applied = change(session, &statements, &range).await?;
+    let applied =
+        change(session, &statements, Rows::Range { open_below: range.after.is_none() }, &key_text::bound(&range)?)
+            .await?;
     Ok(SampledBatch { rows: applied.rows, seconds: begun.elapsed().as_secs_f64(), wal_bytes: None })
 }

@@ -9,7 +9,7 @@ use super::range::range_end;
 use crate::db::dialect::{Dialect, quote};
 use crate::db::failure::{Class, Failure};
 use crate::db::session::{Row, Session, Value};
-use crate::db::statement::BatchStatements;
+use crate::db::statement::{BatchStatements, Rows};
 use crate::job::Expression;
 use crate::key::{Key, KeyRange};
 use crate::plan::{QueryPlan, Statements, Survey, Work};
@@ -42,7 +42,12 @@ async fn survey_in_transaction(
         cut_by: "nothing: the key is not one column of whole numbers",
         statements: Statements {
             boundary: statements.boundary(false, rows),
-            change: statements.change(false).into_iter().map(|s| s.sql).collect::<Vec<_>>().join(";\n"),
+            change: statements
+                .change(Rows::Range { open_below: false })
+                .into_iter()
+                .map(|s| s.sql)
+                .collect::<Vec<_>>()
+                .join(";\n"),
         },
         ..Survey::default()
     };
@@ -91,7 +96,7 @@ async fn explain_change(
         return Ok(());
     }
     let mut plan = QueryPlan { by_index: true, ..QueryPlan::default() };
-    for change in statements.change(false) {
+    for change in statements.change(Rows::Range { open_below: false }) {
         match explain(session, statements.work(), &change.sql, batch).await {
             Ok(one) => {
                 plan.by_index &= one.by_index;

@@ -40,6 +40,11 @@ pub(super) const POSTGRES: &[KeyCase] = &[
         "k text collate \"en-x-icu\"",
         "(''), ('a'), ('A'), ('b'), ('B'), ('ä'), ('Z'), ('coop'), ('co-op'), ('résumé'), ('resume'), ('Résumé')",
     ),
+    one(
+        "interval",
+        "k interval",
+        "('0'), ('1 day'), ('-1 day'), ('1 year -2 mons'), ('-1 days +02:03:04'), ('1 day -00:00:00.000001'), ('-5 years')",
+    ),
     KeyCase {
         name: "text-case-insensitive",
         before: "create collation case_insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
@@ -112,6 +117,29 @@ pub(super) const POSTGRES: &[KeyCase] = &[
     },
 ];
 
+/// Name, type, and an expression over `i` and `random()`.
+pub(super) const RANDOM_VALUES: &[(&str, &str, &str)] = &[
+    ("random-bigint", "bigint", "(random() - 0.5) * 1.8e19 / 10 ^ (i % 19)"),
+    ("random-double", "double precision", "(random() - 0.5) * 10 ^ (random() * 600 - 300)"),
+    ("random-real", "real", "(random() - 0.5) * 10 ^ (random() * 70 - 35)"),
+    ("random-numeric", "numeric", "round((random() - 0.5)::numeric * 10 ^ (random() * 40)::numeric, i % 30)"),
+    (
+        "random-text",
+        "text collate \"en-x-icu\"",
+        "(select coalesce(string_agg(chr((array[1, 32, 48, 97, 223, 931, 4352, 127744])[1 + (random() * 7)::int]
+          + (random() * 20)::int), ''), '') from generate_series(1, i % 9))",
+    ),
+    ("random-bytea", "bytea", "substring(decode(md5(random()::text), 'hex') for i % 17)"),
+    ("random-uuid", "uuid", "md5(random()::text)"),
+    (
+        "random-timestamp",
+        "timestamptz",
+        "'2000-01-01'::timestamptz + (random() - 0.5) * interval '12000 years' * (random() ^ 9)",
+    ),
+    ("random-interval", "interval", "make_interval(mins => i, secs => (random() - 0.5) * 10 ^ (i % 12))"),
+    ("random-inet", "inet", "'0.0.0.0'::inet + (random() * 4e9)::bigint"),
+];
+
 pub(super) const SQLITE: &[KeyCase] = &[
     one("integer", "k integer", "(-9223372036854775808), (-1), (0), (1000000000000), (9223372036854775807)"),
     one(
@@ -124,7 +152,7 @@ pub(super) const SQLITE: &[KeyCase] = &[
         "k text not null",
         r#"(''), (' '), ('A'), ('a'), ('é'), ('''"'), ('\'), ('10'), ('9'), ('🦀'), ('i:1')"#,
     ),
-    one("text-nocase", "k text not null collate nocase", "(''), ('a'), ('B'), ('c'), ('D'), ('_'), ('z')"),
+    one("text-nocase", "k text not null collate nocase", "(''), ('a'), ('B'), ('c'), ('D'), ('_'), ('z'), ('ZA')"),
     one(
         "real",
         "k real not null",

@@ -13,6 +13,9 @@ pub(crate) struct Cluster {
     folder: PathBuf,
 }
 
+/// The name of a server's socket in its folder, for the default port.
+pub(super) const SOCKET: &str = ".s.PGSQL.5432";
+
 /// Whether a power cut is part of the test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -101,15 +104,36 @@ impl Cluster {
         self.run("pg_ctl", &["stop", "-w", "-m", "fast"]);
     }
 
+    /// Makes a standby a primary, and waits until it is one.
+    pub(super) fn promote(&self) {
+        self.run("pg_ctl", &["promote", "-w"]);
+    }
+
     /// Starts the server on the data it has, and waits until it answers.
     pub(crate) fn start_again(&self) {
         let log = self.folder.join("log");
         self.run("pg_ctl", &["start", "-w", "-l", log.to_str().expect("a plain path")]);
     }
 
+    /// Whoever connects as that role must know its password. Before the start.
+    pub(super) fn ask_for_the_password_of(&self, role: &str) {
+        let rules = format!("local all {role} scram-sha-256\nlocal all all trust\n");
+        std::fs::write(self.data().join("pg_hba.conf"), rules).expect("rules");
+    }
+
+    /// What the server wrote about itself.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     /// The folder of the socket, for programs that take it as a host name.
     pub(crate) fn socket_folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(SOCKET)
     }
 
     fn data(&self) -> PathBuf {
@@ -122,7 +146,7 @@ impl Cluster {
             output.status.success(),
             "{program} {arguments:?}: {}{}",
             String::from_utf8_lossy(&output.stderr),
-            std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+            self.log()
         );
     }
 
@@ -173,7 +197,19 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // It may be down already, and a panic while panicking would hide the first one.
         let _ = self.command("pg_ctl").args(["stop", "-m", "immediate"]).output();
+        // The rest of the folder is swept up when this process ends; a test that goes through fifty servers needs the
+        // room before.
+        let _ = std::fs::remove_dir_all(self.data());
     }
+}
+
+/// The versions that the promises of `every_postgres` are kept on: those of `TIDEGATE_TEST_POSTGRES`, as in `16 17`; else
+/// the oldest and the newest that are promised, and the one between them that the distribution has.
+pub(crate) fn postgres_versions() -> Vec<u32> {
+    let selected = std::env::var("TIDEGATE_TEST_POSTGRES").unwrap_or_default();
+    let selected = if selected.trim().is_empty() { "14 15 18" } else { &selected };
+    let version = |word: &str| word.parse().unwrap_or_else(|_| panic!("TIDEGATE_TEST_POSTGRES: {word} is no version"));
+    selected.split_whitespace().map(version).collect()
 }
 
 /// A program of any installed PostgreSQL that is not part of every package, such as `pgbench`.
@@ -224,7 +260,7 @@ fn id(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("a number").trim().to_owned()
 }
 
-fn as_server_user(program: &Path) -> Command {
+pub(super) fn as_server_user(program: &Path) -> Command {
     let Some(user) = server_user() else { return Command::new(program) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={user}")).arg(format!("--regid={}", id(&["-g", &user])));
@@ -232,7 +268,7 @@ fn as_server_user(program: &Path) -> Command {
     command
 }
 
-fn checked(command: &mut Command) {
+pub(super) fn checked(command: &mut Command) {
     let status = command.status().expect("a system program");
     assert!(status.success(), "{command:?}: {status}");
 }

@@ -21,29 +21,25 @@ const SETTINGS: &str = "wal_level = replica\nmax_wal_senders = 5\nwal_keep_size 
 /// A primary with one streaming standby. The target is a database on the primary.
 pub(crate) struct Replicated {
     pub(crate) target: Target,
-    standby: Cluster,
+    version: u32,
+    standby: Arc<Cluster>,
     /// A pool, because the standby is stopped and started; lazy, for the same reason.
     door: PgPool,
 }
 
 impl Replicated {
     pub(crate) async fn postgres_15() -> Self {
-        Self::start(15).await
+        Self::postgres(15).await
     }
 
-    pub(crate) async fn postgres_18() -> Self {
-        Self::start(18).await
-    }
-
-    async fn start(version: u32) -> Self {
+    pub(crate) async fn postgres(version: u32) -> Self {
         let primary = Cluster::create(version, Durability::None, SETTINGS);
-        let standby = primary.create_standby(version, NAME);
+        let standby = Arc::new(primary.create_standby(version, NAME));
         primary.start_again();
         standby.start_again();
         let target = Target::on(Arc::new(primary)).await;
-        let door =
-            PgPoolOptions::new().max_connections(2).connect_lazy(&standby.url("postgres")).expect("a URL of ours");
-        let replicated = Self { target, standby, door };
+        let door = door_to(&standby);
+        let replicated = Self { target, version, standby, door };
         replicated.streams().await;
         replicated
     }
@@ -51,6 +47,18 @@ impl Replicated {
     /// The standby's address, for `url_env`.
     pub(crate) fn url(&self) -> String {
         self.standby.url("postgres")
+    }
+
+    /// The primary stops, and the standby takes its place; the same database there.
+    pub(crate) async fn hand_over(&self) -> Target {
+        self.target.cluster().stop_fast();
+        self.standby.promote();
+        Target::at(Arc::clone(&self.standby), self.target.database()).await
+    }
+
+    /// The folders of both servers' sockets: the primary's, the standby's.
+    pub(crate) fn socket_folders(&self) -> [String; 2] {
+        [self.target.cluster(), &self.standby].map(|cluster| cluster.socket_folder().display().to_string())
     }
 
     /// Waits until the primary sees the standby stream, and the standby has replayed what there is now.
@@ -95,6 +103,25 @@ impl Replicated {
         self.standby.start_again();
     }
 
+    /// The standby receives nothing any more: what is committed from now on is lost when it takes over.
+    pub(crate) async fn cut_off(&self) {
+        self.on_standby("alter system set primary_conninfo = ''").await;
+        self.on_standby("select pg_reload_conf()").await;
+        let receivers = "select count(*) from pg_stat_wal_receiver";
+        until("the standby receives nothing", async || self.standby_number(receivers).await == Some(0)).await;
+    }
+
+    /// The primary crashes and the standby takes over; the target is on it from now on. There is no standby until
+    /// [`Replicated::with_new_standby`] makes one.
+    pub(crate) async fn fail_over(self) -> Promoted {
+        let Self { mut target, version, standby, door } = self;
+        target.cluster().stop_immediate();
+        door.close().await;
+        standby.promote();
+        target.move_to(standby).await;
+        Promoted { target, version }
+    }
+
     /// From now on replays at most so many bytes a second, until the answer is dropped.
     pub(crate) async fn throttle(&self, bytes_per_second: f64) -> Throttle {
         let startup = "select pid from pg_stat_activity where backend_type = 'startup'";
@@ -121,6 +148,32 @@ impl Replicated {
     async fn standby_number(&self, sql: &str) -> Option<i64> {
         number(&self.door, sql).await
     }
+}
+
+/// A standby that has become the primary.
+pub(crate) struct Promoted {
+    pub(crate) target: Target,
+    version: u32,
+}
+
+impl Promoted {
+    /// Takes the server down for a moment, and gives it a standby of its own.
+    pub(crate) async fn with_new_standby(self) -> Replicated {
+        let Self { target, version } = self;
+        let primary = target.cluster();
+        primary.stop_fast();
+        let standby = Arc::new(primary.create_standby(version, NAME));
+        primary.start_again();
+        standby.start_again();
+        let door = door_to(&standby);
+        let replicated = Replicated { target, version, standby, door };
+        replicated.streams().await;
+        replicated
+    }
+}
+
+fn door_to(standby: &Cluster) -> PgPool {
+    PgPoolOptions::new().max_connections(2).connect_lazy(&standby.url("postgres")).expect("a URL of ours")
 }
 
 /// Where the primary's log ends, in bytes.

@@ -16,10 +16,15 @@ impl Role {
         Self { url: target.url.replace("postgres@", &format!("{name}@")), name }
     }
 
-    /// Grants what `init --print` and `plan` tell an administrator to grant for a job on `items`.
-    pub(crate) async fn may_run_on_items(&self, target: &Target) {
+    /// Makes the state tables and grants what `init --print` tells an administrator to grant.
+    pub(crate) async fn may_have_state(&self, target: &Target) {
         let preparation = target.tidegate(&["init", "--print"]).await.exits(0).stdout;
         target.execute(&preparation.replace("ROLE", &self.name)).await;
+    }
+
+    /// Grants what `init --print` and `plan` tell an administrator to grant for a job on `items`.
+    pub(crate) async fn may_run_on_items(&self, target: &Target) {
+        self.may_have_state(target).await;
         target.execute(&format!("grant select, update (applied) on items to {}", self.name)).await;
     }
 

@@ -1,14 +1,18 @@
 //! What is a test's database? A fresh one on PostgreSQL or SQLite, behind the few questions a test asks of either.
 
+use super::pgbouncer::Pooler;
 use super::postgres::{Cluster, Durability};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, Transaction};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// The role that a server asks for its password; anybody else it trusts.
+pub(crate) const LOCKED: &str = "locked";
 
 /// A database of its own for one test, with a folder of its own for the test's files.
 pub(crate) struct Target {
@@ -17,9 +21,12 @@ pub(crate) struct Target {
     pub(crate) environment: Vec<(&'static str, String)>,
     folder: TempDir,
     door: Door,
+    pooler: Option<Pooler>,
 }
 
-enum Door {
+/// A way into a database, for a test and for its tasks.
+#[derive(Clone)]
+pub(crate) enum Door {
     /// A pool, because the tests that crash the server need new connections afterwards.
     Postgres {
         pool: PgPool,
@@ -31,16 +38,12 @@ enum Door {
 }
 
 impl Target {
-    pub(crate) async fn postgres_14() -> Self {
-        Self::on(Cluster::shared(14)).await
+    pub(crate) async fn postgres(version: u32) -> Self {
+        Self::on(Cluster::shared(version)).await
     }
 
     pub(crate) async fn postgres_15() -> Self {
-        Self::on(Cluster::shared(15)).await
-    }
-
-    pub(crate) async fn postgres_18() -> Self {
-        Self::on(Cluster::shared(18)).await
+        Self::postgres(15).await
     }
 
     /// On a server of its own that the test may crash.
@@ -59,6 +62,18 @@ impl Target {
         Self::on(Arc::new(Cluster::start_with(15, Durability::None, settings))).await
     }
 
+    pub(crate) async fn postgres_15_behind_pgbouncer() -> Self {
+        Self::postgres_15().await.behind_pgbouncer()
+    }
+
+    /// On a server of its own that writes down who connects, and asks [`LOCKED`] for a password.
+    pub(crate) async fn postgres_15_with_a_locked_role() -> Self {
+        let cluster = Cluster::create(15, Durability::None, "log_connections = on\n");
+        cluster.ask_for_the_password_of(LOCKED);
+        cluster.start_again();
+        Self::on(Arc::new(cluster)).await
+    }
+
     pub(crate) async fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("test.db");
@@ -69,7 +84,28 @@ impl Target {
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().connect_with(options).await.expect("a new SQLite file");
         let url = format!("sqlite:{}", file.display());
-        Self { url, environment: Vec::new(), folder, door: Door::Sqlite { pool } }
+        Self { url, environment: Vec::new(), folder, door: Door::Sqlite { pool }, pooler: None }
+    }
+
+    /// From now on the program reaches it through a pooler, the test itself directly.
+    pub(crate) fn behind_pgbouncer(self) -> Self {
+        let pooler = Pooler::before(self.cluster());
+        let url = self.url.replace(&shown(self.cluster().socket_folder()), &shown(pooler.socket_folder()));
+        Self { url, pooler: Some(pooler), ..self }
+    }
+
+    /// The server's own URL, whatever stands before it.
+    pub(crate) fn direct_url(&self) -> String {
+        match &self.pooler {
+            Some(pooler) => self.url.replace(&shown(pooler.socket_folder()), &shown(self.cluster().socket_folder())),
+            None => self.url.clone(),
+        }
+    }
+
+    /// The name of the database on its server.
+    pub(crate) fn database(&self) -> &str {
+        let path = self.url.split_once('?').map_or("", |(path, _)| path);
+        path.rsplit_once('/').expect("a URL of ours").1
     }
 
     pub(super) async fn on(cluster: Arc<Cluster>) -> Self {
@@ -77,12 +113,35 @@ impl Target {
         let admin = PgPool::connect(&cluster.url("postgres")).await.expect("the server answers");
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.expect("a database");
         admin.close().await;
-        let url = cluster.url(&name);
-        // Named, so that a test can tell the engine's sessions from its own.
-        let options = PgConnectOptions::from_str(&url).expect("a URL of ours").application_name("test");
-        let pool = PgPoolOptions::new().connect_with(options).await.expect("the new database answers");
+        Self::at(cluster, &name).await
+    }
+
+    /// A database that is there already.
+    pub(super) async fn at(cluster: Arc<Cluster>, name: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        Self { url, environment: Vec::new(), folder, door: Door::Postgres { pool, cluster } }
+        let url = cluster.url(name);
+        Self { url, environment: Vec::new(), folder, door: Door::to(cluster, name).await, pooler: None }
+    }
+
+    /// From now on the test looks at the database of the same name on that server. The program still has the address it
+    /// had.
+    pub(super) async fn move_to(&mut self, cluster: Arc<Cluster>) {
+        let Door::Postgres { pool, .. } = &self.door else { panic!("SQLite has no server") };
+        let name = pool.connect_options().get_database().expect("a database of ours").to_owned();
+        self.door = Door::to(cluster, &name).await;
+    }
+
+    /// Another database of the same kind, on the same server where there is one.
+    pub(crate) async fn another(&self) -> Self {
+        match &self.door {
+            Door::Postgres { cluster, .. } => Self::on(Arc::clone(cluster)).await,
+            Door::Sqlite { .. } => Self::sqlite().await,
+        }
+    }
+
+    /// Another way into the same database, for a task.
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// The server, for tests that are about servers.
@@ -91,6 +150,11 @@ impl Target {
             Door::Postgres { cluster, .. } => cluster,
             Door::Sqlite { .. } => panic!("SQLite has no server"),
         }
+    }
+
+    /// The pooler, for tests that are about poolers.
+    pub(crate) fn pooler(&self) -> &Pooler {
+        self.pooler.as_ref().expect("a target behind a pooler")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -122,10 +186,7 @@ impl Target {
 
     /// Runs statements that may fail, such as an application's while a server is down.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        match &self.door {
-            Door::Postgres { pool, .. } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
-            Door::Sqlite { pool } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
-        }
+        self.door.try_execute(sql).await
     }
 
     /// Takes a lock of PostgreSQL and keeps it.
@@ -155,23 +216,17 @@ impl Target {
         sqlx::raw_sql("begin exclusive; rollback").execute(&mut connection).await.is_err()
     }
 
-    /// Every row as the text of its columns, as the database writes them; null is `∅`.
-    pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        self.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    /// Becomes the writer of the SQLite file, and stays it.
+    pub(crate) async fn keep_file(&self) -> FileLock {
+        let Door::Sqlite { pool } = &self.door else { panic!("PostgreSQL locks rows and tables") };
+        let mut connection = pool.connect_options().as_ref().clone().connect().await.expect("the file opens");
+        sqlx::raw_sql("begin immediate").execute(&mut connection).await.expect("the writer's place");
+        FileLock(connection)
     }
 
-    async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
-        // The plain protocol, because it answers in text whatever the type.
-        match &self.door {
-            Door::Postgres { pool, .. } => {
-                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
-                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
-            }
-            Door::Sqlite { pool } => {
-                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
-                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
-            }
-        }
+    /// Every row as the text of its columns, as the database writes them; null is `∅`.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        self.door.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 
     /// The first column of every row.
@@ -188,7 +243,47 @@ impl Target {
 
     /// The one number a query answers with, or nothing while the tables or the server are not there yet.
     pub(crate) async fn number_if_any(&self, sql: &str) -> Option<i64> {
-        self.try_rows(sql).await.ok()?.first()?.first()?.parse().ok()
+        self.door.try_rows(sql).await.ok()?.first()?.first()?.parse().ok()
+    }
+}
+
+impl Door {
+    async fn to(cluster: Arc<Cluster>, database: &str) -> Self {
+        // Named, so that a test can tell the engine's sessions from its own.
+        let options = PgConnectOptions::from_str(&cluster.url(database)).expect("a URL of ours");
+        let pool = PgPoolOptions::new().connect_with(options.application_name("test")).await;
+        Self::Postgres { pool: pool.expect("the database answers"), cluster }
+    }
+
+    /// Runs statements that may fail.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres { pool, .. } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+            Self::Sqlite { pool } => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop),
+        }
+    }
+
+    /// Every row as the text of its columns; null is `∅`.
+    pub(crate) async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
+        // The plain protocol, because it answers in text whatever the type.
+        match self {
+            Self::Postgres { pool, .. } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+            Self::Sqlite { pool } => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row.try_get_unchecked(i))).collect()).collect())
+            }
+        }
+    }
+
+    /// Whether a new connection is accepted.
+    pub(crate) async fn opens(&self) -> bool {
+        match self {
+            Self::Postgres { pool, .. } => pool.connect_options().connect().await.is_ok(),
+            Self::Sqlite { pool } => pool.connect_options().connect().await.is_ok(),
+        }
     }
 }
 
@@ -199,6 +294,19 @@ impl Lock {
     pub(crate) async fn release(self) {
         self.0.rollback().await.expect("the end of a transaction");
     }
+}
+
+/// A whole SQLite file that a test keeps from the engine.
+pub(crate) struct FileLock(SqliteConnection);
+
+impl FileLock {
+    pub(crate) async fn release(mut self) {
+        sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the end of a transaction");
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn text(column: Result<Option<String>, sqlx::Error>) -> String {

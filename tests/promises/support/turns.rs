@@ -1,6 +1,7 @@
 //! How often does a program wait for the server? A proxy on a unix socket that counts, per connection, how often the
 //! client speaks after the server has answered.
 
+use super::postgres::SOCKET;
 use super::target::Target;
 use std::collections::BTreeMap;
 use std::io;
@@ -10,9 +11,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-
-/// The name of a server's socket in its folder, for the default port.
-const SOCKET: &str = ".s.PGSQL.5432";
 
 /// Stands between the program and the server.
 pub(crate) struct TurnCounter {

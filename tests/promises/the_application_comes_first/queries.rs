@@ -3,10 +3,12 @@
 use crate::support::{Counted, ROWS, SlowRun, Target, add_one, batches_of, promises, stays_held};
 use rustix::process::Signal;
 
-promises!(on [postgres_15, sqlite]:
-    a_slow_probe_holds_the_run,
+promises!(on [postgres_15, postgres_15_behind_pgbouncer, sqlite]:
     a_probe_that_writes_is_refused,
     a_signal_over_its_limit_holds_the_run_until_it_is_at_half,
+);
+promises!(on [postgres_15, sqlite]:
+    a_slow_probe_holds_the_run,
     a_signal_that_answers_nonsense_is_unknown_and_holds_the_run,
     a_signal_that_answers_nonsense_may_be_ignored,
 );
@@ -89,7 +91,7 @@ struct Nonsense {
     reason: &'static str,
 }
 
-const NONSENSE: [Nonsense; 5] = [
+const NONSENSE: [Nonsense; 6] = [
     Nonsense { what: "no row", postgres: "delete from gauge", sqlite: Some("delete from gauge"), reason: "no row" },
     Nonsense {
         what: "null",
@@ -105,6 +107,12 @@ const NONSENSE: [Nonsense; 5] = [
     },
     // SQLite turns NaN into null.
     Nonsense { what: "not a number", postgres: "update gauge set value = 'NaN'", sqlite: None, reason: "NaN" },
+    Nonsense {
+        what: "a type that the driver does not know",
+        postgres: "create type mood as enum ('fine'); alter table gauge alter column value type mood using 'fine'",
+        sqlite: None,
+        reason: "mood",
+    },
     Nonsense {
         what: "a text",
         postgres: "alter table gauge alter column value type text using 'many'",

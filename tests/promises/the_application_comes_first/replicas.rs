@@ -1,10 +1,10 @@
 //! Whatever happens to a replica, is the run held for the right reason, does no batch commit meanwhile, and does it go
-//! on alone? `TIDEGATE_TEST_ROUNDS=<n>` repeats each fault so often in one run.
+//! on alone? A release repeats each fault twenty times in one run (T17).
 
-use crate::support::{LagWatch, ROWS, Replicated, Role, SlowRun, promises, rounds, stays_held};
+use crate::support::{LagWatch, ROWS, Replicated, Role, SlowRun, amount, promises, stays_held};
 use std::time::Duration;
 
-promises!(with Replicated on [postgres_15, postgres_18]:
+promises!(with Replicated on [every_postgres_since_15]:
     a_paused_replay_holds_the_run_in_time_and_lets_it_go_on,
 );
 promises!(with Replicated on [postgres_15]:
@@ -89,7 +89,7 @@ async fn a_standby_that_applies_late_holds_the_run(replicated: Replicated) {
 /// Who may not see positions any more is told so by nulls, not by an error.
 async fn a_revoked_privilege_holds_the_run(replicated: Replicated) {
     let target = &replicated.target;
-    let items = SlowRun::prepare(target, ROWS * rounds() as u64, LAG).await;
+    let items = SlowRun::prepare(target, ROWS * rounds(), LAG).await;
     let role = Role::new(target).await;
     role.may_run_on_items(target).await;
     target.execute(&format!("grant pg_monitor to {}", role.name)).await;
@@ -141,7 +141,12 @@ async fn the_watch_sees_a_replica_that_stands_still(replicated: Replicated) {
 
 async fn run_for_all_rounds(replicated: &Replicated, pace: &str) -> SlowRun {
     let target = &replicated.target;
-    let items = SlowRun::prepare(target, ROWS * rounds() as u64, pace).await;
+    let items = SlowRun::prepare(target, ROWS * rounds(), pace).await;
     let runner = target.start(&["run", &items.job.path]);
     SlowRun::after_its_first_batches(target, items, runner).await
+}
+
+/// How often each fault is repeated in one run.
+fn rounds() -> u64 {
+    amount(1, 20)
 }

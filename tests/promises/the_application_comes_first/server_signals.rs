@@ -7,7 +7,7 @@ use sqlx::{Connection, raw_sql};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-promises!(on [postgres_15]:
+promises!(on [postgres_15, postgres_15_behind_pgbouncer]:
     somebody_who_waits_for_our_lock_holds_the_run_at_once,
 );
 promises!(on [postgres_15_alone]:
@@ -146,7 +146,7 @@ struct Session(JoinHandle<()>);
 
 impl Session {
     fn start(target: &Target, sql: &'static str) -> Self {
-        let url = target.url.clone();
+        let url = target.direct_url();
         Self(tokio::spawn(async move {
             let mut connection = PgConnection::connect(&url).await.expect("the server answers");
             // It may be ended by the test, which is no failure.

@@ -1,7 +1,7 @@
 //! A replica keeps up with half of our speed. Does the run find that speed by itself, and keep to it?
 
 use crate::support::{
-    Counted, LagWatch, Replicated, Sample, SlowRun, add_one, batches, batches_of, promises, rounds, until,
+    Counted, LagWatch, Replicated, Sample, SlowRun, add_one, amount, batches, batches_of, promises, until,
 };
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(15);
 
 async fn a_run_settles_at_what_a_slow_replica_sustains(replicated: Replicated) {
     let target = &replicated.target;
-    let measured = Duration::from_secs(if rounds() >= 20 { 60 } else { 10 });
+    let measured = Duration::from_secs(amount(10, 60));
     let free = add_one("items", &batches_of(100));
     let items = SlowRun::prepare_with(target, 4_000 * (measured + SETTLES_WITHIN).as_secs(), &free).await;
     let (log_speed, batch_speed) = free_speed(&replicated, &items).await;

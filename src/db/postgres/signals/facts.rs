@@ -6,7 +6,7 @@ use super::replication::Replication;
 use super::watch::{USER_TIMEOUT, Watch, cannot_be_read};
 use super::{name_of, sensor};
 use crate::db::one_number::{ROWS_READ, ROWS_TIMED, one_number, sent};
-use crate::db::postgres::connect::Connector;
+use crate::db::postgres::connector::Connector;
 use crate::job::{Job, Signal, Source};
 use crate::pace::Seen;
 use crate::plan::{Facts, UnavailableSignal};
@@ -62,6 +62,7 @@ async fn replication_facts(signal: &Signal, mut replication: Replication, facts:
             let help = format!("put the replica's address into {}, where tidegate is started", listed.variable());
             facts.unavailable_signals.push(unavailable(signal, why, &help));
         }
+        facts.signal_notes.extend(listed.warnings());
     }
     let found = match replication.look().await {
         Ok(found) => found,

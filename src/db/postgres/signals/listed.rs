@@ -3,9 +3,9 @@
 
 use super::lag::Replica;
 use super::watch::Watch;
-use crate::db::address::Address;
+use crate::db::address::{Address, AddressError};
 use crate::db::failure::Failure;
-use crate::db::postgres::connect::Connector;
+use crate::db::postgres::connector::Connector;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -41,6 +41,11 @@ impl Listed {
     /// Why there is nobody to ask.
     pub(super) fn unusable(&self) -> Option<&str> {
         self.connector.as_ref().err().map(String::as_str)
+    }
+
+    /// What somebody should know before it is asked.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.connector.as_ref().map(Connector::warnings).unwrap_or_default()
     }
 
     /// The environment variable's name.
@@ -121,7 +126,8 @@ fn connector(variable: &str) -> Result<Connector, String> {
         return Err(format!("the environment variable {variable} is not set"));
     }
     match Address::parse(&text) {
-        Ok(Address::Postgres(url)) => Connector::new(&url).map_err(|failure| format!("{variable}: {failure}")),
+        Ok(Address::Postgres(url)) => Connector::to_replica(&url).map_err(|error| format!("{variable}: {error}")),
+        Err(error @ AddressError::Refused(_)) => Err(format!("{variable}: {error}")),
         Ok(Address::Sqlite(_)) | Err(_) => Err(format!("{variable} does not hold a `postgres://…` address")),
     }
 }

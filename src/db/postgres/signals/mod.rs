@@ -15,7 +15,7 @@ mod replication;
 mod wal;
 mod watch;
 
-use super::connect::Connector;
+use super::connector::Connector;
 use crate::db::one_number::sent;
 use crate::job::{Job, Signal, Source};
 use crate::pace::{Sensor, signal_name};

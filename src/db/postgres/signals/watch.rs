@@ -5,7 +5,8 @@
 //! gives a connection away after each.
 
 use crate::db::failure::Failure;
-use crate::db::postgres::connect::{Connector, PostgresSession};
+use crate::db::postgres::connect::PostgresSession;
+use crate::db::postgres::connector::Connector;
 use crate::db::session::{Row, Session};
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A user's query may look at a table.
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `feature_not_supported`: "cached plan must not change result type".
-const STALE_PLAN: &str = "0A000";
+/// `invalid_sql_statement_name`: the statement is gone that was just prepared.
+const STATEMENT_GONE: &str = "26000";
 
 /// How much longer than the server's own timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(1);
@@ -98,11 +99,9 @@ impl Watch {
     pub(super) async fn measure(&mut self, sql: &str, most: usize) -> Result<Measured, Failure> {
         let measured = self.measure_once(sql, most).await?;
         match &measured.answer {
-            // Prepared for a table that somebody has altered since: another connection prepares it anew.
-            Err(failure) if failure.has_code(&[STALE_PLAN]) && !measured.is_new => {
-                self.session = None;
-                self.measure_once(sql, most).await
-            }
+            // The driver asks for a type that it meets for the first time, and the server forgets a statement without a
+            // name over that. It knows the type then.
+            Err(failure) if failure.has_code(&[STATEMENT_GONE]) => self.measure_once(sql, most).await,
             _ => Ok(measured),
         }
     }

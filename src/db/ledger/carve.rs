@@ -1,0 +1,45 @@
+//! How is a range set aside that somebody keeps locked? It becomes a slice of its own, so that the rest of its slice can
+//! go on. These statements run in a batch's transaction, under the slice's lock.
+
+use crate::db::dialect::Dialect;
+use crate::db::failure::Failure;
+use crate::db::session::{Session, Value};
+use crate::db::{OpenBatch, SliceLease};
+
+/// Carves `(after, through]` off the front of the slice, from its beginning to the end of the batch's range: what was
+/// walked of it belongs to the new slice, which begins at the cursor. The old slice keeps its place and its sums. A range
+/// that ends with its slice needs no new one. `false`: the slice is not ours any more.
+pub(crate) async fn carve<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    lease: &SliceLease,
+    batch: &OpenBatch,
+) -> Result<bool, Failure> {
+    let (slice, run) = (dialect.state_table("slice"), dialect.state_table("run"));
+    // Two workers that carve at once must not choose the same number.
+    let one_at_a_time = format!("select id from {run} where id = $1{}", dialect.row_lock());
+    session.fetch(&one_at_a_time, &[lease.run.into()]).await?;
+    let is_ours = "s.run_id = $1 and s.pass = $2 and s.slice = $4 and s.seq = $5 and s.token = $6 and s.holder = $7";
+    let add = format!(
+        "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, set_aside, token, holder) \
+         select s.run_id, s.pass, (select max(o.slice) + 1 from {slice} as o where o.run_id = $1 and o.pass = $2), \
+         s.after_key, $3, s.cursor_key, (1 = 1), s.token, s.holder from {slice} as s \
+         where {is_ours} and s.through_key <> $3"
+    );
+    let begin_later = format!(
+        "update {slice} as s set after_key = case when through_key = $3 then after_key else $3 end, \
+         cursor_key = case when through_key = $3 then cursor_key else $3 end, \
+         set_aside = (through_key = $3), seq = seq + 1 where {is_ours}"
+    );
+    let values: [Value; 7] = [
+        lease.run.into(),
+        lease.pass.into(),
+        batch.range.through.to_stored().as_str().into(),
+        lease.number.into(),
+        batch.seq.into(),
+        lease.token.into(),
+        lease.holder.as_str().into(),
+    ];
+    session.execute(&add, &values).await?;
+    Ok(session.execute(&begin_later, &values).await? == 1)
+}

@@ -1,0 +1,57 @@
+//! Is a row of the state tables as tidegate wrote it? Read by column; what another hand put there is told with its table
+//! and its place, never taken for something else. Knows no statement.
+
+use crate::db::failure::Failure;
+use crate::db::session::Row;
+use crate::key::Key;
+use crate::run::RunState;
+
+/// What to do about a row of the state tables that cannot be believed.
+pub(crate) const MEND: &str = "no row was changed; put it back as tidegate wrote it, then run again";
+
+/// A row of a state table.
+pub(super) struct Recorded<'a> {
+    row: &'a Row,
+    /// For people: `tidegate.slice of run 7, pass 0, slice 3`.
+    place: String,
+}
+
+impl<'a> Recorded<'a> {
+    /// A row of that place.
+    pub(super) fn new(row: &'a Row, place: String) -> Self {
+        Self { row, place }
+    }
+
+    /// Text that cannot be null.
+    pub(super) fn text(&self, column: usize, name: &str) -> Result<String, Failure> {
+        self.row.text_or_null(column).ok_or_else(|| self.strange(format!("{name} is no text")))
+    }
+
+    /// Integer that cannot be null.
+    pub(super) fn int(&self, column: usize, name: &str) -> Result<i64, Failure> {
+        self.row.int_or_null(column).ok_or_else(|| self.strange(format!("{name} is no whole number")))
+    }
+
+    /// A key that cannot be null.
+    pub(super) fn key(&self, column: usize, name: &str) -> Result<Key, Failure> {
+        // Without the parser's words: they repeat the text, and it may be a row's.
+        Key::from_stored(&self.text(column, name)?)
+            .map_err(|_| self.strange(format!("{name} is no key: a JSON array of texts")))
+    }
+
+    /// A key, or none.
+    pub(super) fn key_or_null(&self, column: usize, name: &str) -> Result<Option<Key>, Failure> {
+        let is_null = self.row.is_null(column);
+        (!is_null).then(|| self.key(column, name)).transpose()
+    }
+
+    /// A run's state.
+    pub(super) fn state(&self, column: usize) -> Result<RunState, Failure> {
+        let word = self.text(column, "state")?;
+        RunState::from_word(&word).ok_or_else(|| self.strange(format!("`{word}` is no state of a run")))
+    }
+
+    fn strange(&self, what: String) -> Failure {
+        Failure::fatal(format!("{}: {what}; {MEND}", self.place))
+    }
+}

@@ -1,0 +1,67 @@
+//! Does each cursor of a run lie in its slice? By PostgreSQL's own comparison, in the key's type and collation. Knows
+//! nothing of what a slice is for.
+
+use super::connect::PostgresSession;
+use super::spelling::begin_survey;
+use crate::db::Stray;
+use crate::db::dialect::{Dialect, quote};
+use crate::db::failure::Failure;
+use crate::db::ledger::SliceRecord;
+use crate::db::session::Session;
+use crate::plan::Work;
+use serde_json::json;
+
+/// The first slice whose cursor is not one of its own, by its place in `slices`. The caller ends the transaction.
+pub(super) async fn stray(
+    session: &mut PostgresSession,
+    work: &Work,
+    slices: &[SliceRecord],
+) -> Result<Option<(usize, Stray)>, Failure> {
+    match outside(session, work, slices).await {
+        Ok(place) => Ok(place.map(|place| (place, Stray::Outside))),
+        // Of all slices at once the server does not say which; one at a time it does.
+        Err(failure) if is_unreadable(&failure) => {
+            for (place, slice) in slices.iter().enumerate() {
+                match outside(session, work, std::slice::from_ref(slice)).await {
+                    Err(failure) if is_unreadable(&failure) => return Ok(Some((place, Stray::Unreadable))),
+                    answer => drop(answer?),
+                }
+            }
+            Err(failure)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Class 22: a text that is none of the type.
+fn is_unreadable(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(|code| code.starts_with("22"))
+}
+
+async fn outside(session: &mut PostgresSession, work: &Work, slices: &[SliceRecord]) -> Result<Option<usize>, Failure> {
+    session.rollback().await;
+    session.script(&begin_survey()).await?;
+    let keys: Vec<_> =
+        slices.iter().map(|slice| json!([slice.range.after, slice.cursor, slice.range.through])).collect();
+    let rows = session.fetch(&outside_sql(work), &[json!(keys).to_string().as_str().into()]).await?;
+    Ok(rows.first().and_then(|row| row.int_or_null(0)).and_then(|place| usize::try_from(place - 1).ok()))
+}
+
+/// The table is joined by a condition that is never true, and read nowhere: what it gives is the collation of each
+/// column, which a text that is cast does not have.
+fn outside_sql(work: &Work) -> String {
+    let key = |which: usize| {
+        let part = |(i, column): (usize, &crate::plan::KeyColumn)| {
+            let (name, sql_type) = (quote(&column.name), &column.sql_type);
+            format!("case when false then t.{name} else (s.keys -> {which} ->> {i})::{sql_type} end")
+        };
+        format!("row({})", work.key.iter().enumerate().map(part).collect::<Vec<_>>().join(", "))
+    };
+    let [after, cursor, through] = [0, 1, 2].map(key);
+    format!(
+        "select s.place from json_array_elements($1::text::json) with ordinality as s (keys, place) \
+         left join {table} as t on false \
+         where {after} > {cursor} or {cursor} > {through} order by s.place limit 1",
+        table = Dialect::Postgres.table(&work.table),
+    )
+}

@@ -1,0 +1,73 @@
+//! What is a worker's next batch for? Pure: from what the last one was for and how it ended to what the next one is for.
+//! Knows neither connections nor waits.
+
+use super::batch::{Committed, Deed};
+use super::isolation::{Isolation, Narrowed};
+use crate::db::{Failure, OpenBatch, RowAside};
+use crate::key::Key;
+
+/// What the next batch is for.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Errand {
+    /// To change rows.
+    #[default]
+    Change,
+    /// To find the row at fault: this many are tried.
+    Isolate(Isolation),
+    /// To set this row aside, for that failure.
+    SetRowAside(Key, Failure),
+    /// To set a range of this many rows aside, for what is said.
+    Carve(u32, String),
+    /// To learn what became of a COMMIT of this many rows.
+    Settle(Box<Committed>, u32),
+}
+
+impl Errand {
+    /// How many rows the batch is to have, where `sized` are right for one that changes them.
+    pub(super) fn rows(&self, sized: u32) -> u32 {
+        match self {
+            Self::Change => sized,
+            Self::Isolate(isolation) => isolation.rows(),
+            Self::SetRowAside(..) => 1,
+            Self::Carve(rows, _) | Self::Settle(_, rows) => *rows,
+        }
+    }
+
+    /// What the batch is to do with its range; `aside` tells what to write down of a row that failed.
+    pub(super) fn deed<'a>(&'a self, aside: impl FnOnce(&'a Failure) -> RowAside<'a>) -> Deed<'a> {
+        match self {
+            Self::SetRowAside(key, failure) => Deed::SetRowAside(key, aside(failure)),
+            Self::Carve(..) => Deed::Carve,
+            Self::Change | Self::Isolate(_) | Self::Settle(..) => Deed::Change,
+        }
+    }
+
+    /// Whether nothing may be begun before this is known.
+    pub(super) fn is_settling(&self) -> bool {
+        matches!(self, Self::Settle(..))
+    }
+
+    /// The batch is durable: what is next.
+    pub(super) fn committed(&self, batch: &OpenBatch) -> Self {
+        match self {
+            Self::Isolate(isolation) => {
+                isolation.passed(batch.rows.unwrap_or(u32::MAX)).map_or(Self::Change, Self::Isolate)
+            }
+            Self::Change | Self::SetRowAside(..) | Self::Carve(..) | Self::Settle(..) => Self::Change,
+        }
+    }
+
+    /// A row of the batch is at fault: half of it is next, or the row alone.
+    ///
+    /// # Errors
+    /// When it fails without any row.
+    pub(super) fn row_failed(failure: Failure, rows: u32, batch: Option<&OpenBatch>) -> Result<Self, Failure> {
+        match (Isolation::failed(rows), batch) {
+            (Narrowed::To(narrower), _) => Ok(Self::Isolate(narrower)),
+            (Narrowed::Found, Some(OpenBatch { rows: Some(1), range, .. })) => {
+                Ok(Self::SetRowAside(range.through.clone(), failure))
+            }
+            (Narrowed::Found, _) => Err(failure),
+        }
+    }
+}

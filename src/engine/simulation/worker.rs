@@ -1,0 +1,276 @@
+//! One worker, as `engine/worker.rs` walks its slices: the same gate, the same batch, the same answers. Real are the batch's
+//! protocol, the settling, the answers, the errands and the sizes; only waiting is another here.
+
+use super::guard::Guard;
+use super::process::Ground;
+use super::rules;
+use super::server::Fate;
+use super::session::BoxedLane;
+use super::tables::SliceId;
+use super::world::Wait;
+use crate::db::{Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord};
+use crate::engine::answer::{Answer, Streak, Tried, answer};
+use crate::engine::batch::{self, Committed, Ended, Interrupted};
+use crate::engine::errand::Errand;
+use crate::engine::settle::{self, Settled};
+use crate::engine::worker::{Strange, strange};
+use crate::pace::{Cost, Stopwatch, TimeLedger};
+use std::time::{Duration, Instant};
+
+/// Walks slices until none is left or the gate stops.
+pub async fn work(ground: Ground, number: u32) -> Result<(), Failure> {
+    // The stopwatch reads a clock, and nobody here reads the stopwatch.
+    let time = TimeLedger::new(1, Instant::now()).stopwatch(0);
+    let mut worker = Worker { ground, number, time, streak: Streak::default(), lane: None, next: Errand::Change };
+    while let Some(slice) = worker.ground.change(|process| process.slices.pop_front()) {
+        worker.next = Errand::Change;
+        if !worker.walk(&slice).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Worker {
+    ground: Ground,
+    number: u32,
+    time: Stopwatch,
+    streak: Streak,
+    lane: Option<Box<dyn Lane>>,
+    next: Errand,
+}
+
+enum Turn {
+    GoOn,
+    SliceDone,
+    After(i64),
+    LookAgain,
+}
+
+/// Where a failure was met.
+struct Met<'a> {
+    slice: &'a SliceRecord,
+    rows: u32,
+    batch: Option<OpenBatch>,
+    settling: bool,
+}
+
+impl Worker {
+    async fn walk(&mut self, slice: &SliceRecord) -> Result<bool, Failure> {
+        let lease = self.ground.slice_lease(slice);
+        loop {
+            if !self.ground.pass_gate().await {
+                return Ok(false);
+            }
+            let turn = self.turn(slice, &lease).await;
+            self.ground.change(|process| process.in_hand -= 1);
+            match turn? {
+                Turn::GoOn => {}
+                Turn::SliceDone => return Ok(true),
+                Turn::LookAgain => self.ground.look_again().await,
+                Turn::After(delay) => self.rests(delay).await,
+            }
+        }
+    }
+
+    async fn rests(&self, delay: i64) {
+        let until = self.ground.here.world().now + delay;
+        self.ground.here.until_or(self.ground.process, |process| process.stopped, until).await;
+    }
+
+    async fn turn(&mut self, slice: &SliceRecord, lease: &SliceLease) -> Result<Turn, Failure> {
+        let settling = self.next.is_settling();
+        if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
+            self.lane = match self.connect() {
+                Ok(lane) => Some(lane),
+                Err(failure) => return self.answer(failure, Met { slice, rows: 0, batch: None, settling }),
+            };
+        }
+        let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
+        let next = std::mem::take(&mut self.next);
+        if let Errand::Settle(sent, rows) = next {
+            return self.settle(slice, lease, sent, rows).await;
+        }
+        let rows = next.rows(self.ground.sizing(slice.pass, |sizing| sizing.rows()));
+        let aside = |failure| RowAside { failure, limit: self.ground.job.quarantine_limit, keep_detail: false };
+        let ended = batch::run(lane.as_mut(), lease, rows, next.deed(aside), &self.time).await;
+        self.tell(|| words(&ended));
+        match ended {
+            Ok(Ended::Committed(committed)) => Ok(self.committed(&next, slice, &committed)),
+            Ok(Ended::NotOurs) => {
+                self.next = next;
+                self.strange()
+            }
+            Ok(Ended::OtherRow) => Ok(Turn::GoOn),
+            Err(Interrupted::RolledBack(failure, batch)) => {
+                self.next = next;
+                self.answer(failure, Met { slice, rows, batch, settling: false })
+            }
+            Err(Interrupted::Ambiguous(sent, failure)) => {
+                if self.ground.has(Guard::Settle) {
+                    self.next = Errand::Settle(sent, rows);
+                }
+                self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Box<dyn Lane>, Failure> {
+        let goes_on = !self.ground.has(Guard::RollbackAfterError);
+        Ok(Box::new(BoxedLane::open(&self.ground.here, self.ground.process, self.number, goes_on)?))
+    }
+
+    async fn settle(
+        &mut self,
+        slice: &SliceRecord,
+        lease: &SliceLease,
+        sent: Box<Committed>,
+        rows: u32,
+    ) -> Result<Turn, Failure> {
+        let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
+        let settled = settle::settle(lane.as_mut(), lease, &sent).await;
+        self.tell(|| format!("settled {} as {settled:?}", sent.batch.range));
+        match settled {
+            Ok(settled) => {
+                self.check_settled(lease, settled);
+                Ok(match settled {
+                    Settled::Committed => self.committed(&Errand::Change, slice, &sent),
+                    Settled::RolledBack => Turn::GoOn,
+                    Settled::NotOurs => Turn::LookAgain,
+                })
+            }
+            Err(failure) => {
+                self.next = Errand::Settle(sent, rows);
+                self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
+            }
+        }
+    }
+
+    fn check_settled(&self, lease: &SliceLease, settled: Settled) {
+        let mut world = self.ground.here.world();
+        let slice = SliceId { pass: lease.pass, number: lease.number };
+        let sent = world.server.opened.get(&(slice, self.ground.process)).copied();
+        let fate = sent.map(|(sent, _)| world.server.fates.get(&sent).copied().unwrap_or(Fate::Open));
+        world.note(fate.map_or(Ok(()), |fate| rules::settled(settled, fate)));
+    }
+
+    fn committed(&mut self, done: &Errand, slice: &SliceRecord, committed: &Committed) -> Turn {
+        self.ground.here.change(self.ground.process, |process| process.strange_looks = 0);
+        self.streak = Streak::default();
+        self.next = done.committed(&committed.batch);
+        if let (Errand::Change | Errand::Settle(..), Some(rows)) = (done, committed.batch.rows) {
+            let cost = Cost { rows, took: Duration::ZERO, wal_bytes: None };
+            self.ground.sizing(slice.pass, |sizing| sizing.note(cost));
+        }
+        match committed.batch.range.through == slice.range.through {
+            true => Turn::SliceDone,
+            false => Turn::GoOn,
+        }
+    }
+
+    fn strange(&self) -> Result<Turn, Failure> {
+        let looks = self.ground.change(|process| {
+            process.strange_looks += 1;
+            process.strange_looks
+        });
+        match strange(looks) {
+            Strange::Look => Ok(Turn::LookAgain),
+            Strange::Leave if self.ground.has(Guard::StrangeSlicesAreLeft) => Ok(Turn::SliceDone),
+            Strange::Leave => Ok(Turn::LookAgain),
+            Strange::GiveUp => Err(Failure::fatal("the slice is not as this runner left it")),
+        }
+    }
+
+    /// As `Recovery::answer` asks and `Worker::answer` does.
+    fn answer(&mut self, failure: Failure, met: Met<'_>) -> Result<Turn, Failure> {
+        self.streak.met(failure.class);
+        let least = self.ground.sizing(met.slice.pass, |sizing| sizing.least());
+        let answer = answer(Tried {
+            class: failure.class,
+            in_a_row: self.streak.in_a_row,
+            tries: self.streak.tries,
+            settling: met.settling,
+            is_smallest: met.batch.is_none() || met.rows <= least,
+            can_be_set_aside: met.batch.is_some() && !met.slice.set_aside,
+        });
+        self.tell(|| format!("{:?} {:?} asks for {answer:?}", failure.class, failure.code));
+        match answer {
+            Answer::Fail => {
+                self.ground.here.world().server.rules.worker_stopped(self.ground.process, self.number);
+                return Err(failure);
+            }
+            Answer::Isolate => {
+                self.next = match self.ground.has(Guard::AloneBeforeAside) {
+                    true => Errand::row_failed(failure, met.rows, met.batch.as_ref())?,
+                    false => Errand::row_failed(failure, 1, met.batch.as_ref())?,
+                };
+                return Ok(Turn::GoOn);
+            }
+            Answer::Pause => {
+                self.ground.change(|process| (process.pause_wanted, process.look_wanted) = (true, true));
+                return Ok(Turn::LookAgain);
+            }
+            Answer::SetAside => {
+                self.next = Errand::Carve(met.rows, String::new());
+                return Ok(Turn::GoOn);
+            }
+            Answer::Smaller => self.ground.sizing(met.slice.pass, |sizing| sizing.shrink(met.rows)),
+            Answer::Reconnect => self.lane = None,
+            Answer::Wait if failure.class == Class::Login => self.lane = None,
+            Answer::Again | Answer::Wait => {}
+        }
+        let most = if answer == Answer::Wait && failure.class != Class::Locked { 10_000 } else { 1_000 };
+        Ok(Turn::After(self.ground.here.world().chance.between(50, most)))
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        let (process, number) = (self.ground.process, self.number);
+        self.ground.here.tell(|| format!("process {process} worker {number}: {}", what()));
+    }
+}
+
+fn words(ended: &Result<Ended, Interrupted>) -> String {
+    match ended {
+        Ok(Ended::Committed(Committed { batch, applied, .. })) => {
+            format!("committed {} ({} rows, seq {})", batch.range, applied.rows, batch.seq)
+        }
+        Ok(Ended::NotOurs) => "not ours".into(),
+        Ok(Ended::OtherRow) => "another row".into(),
+        Err(Interrupted::RolledBack(failure, batch)) => {
+            format!("rolled back {:?}: {:?}", batch.as_ref().map(|batch| batch.range.to_string()), failure.code)
+        }
+        Err(Interrupted::Ambiguous(sent, failure)) => {
+            format!("no answer to COMMIT of {}: {:?}", sent.batch.range, failure.code)
+        }
+    }
+}
+
+impl Ground {
+    fn slice_lease(&self, slice: &SliceRecord) -> SliceLease {
+        let (pass, number, token) = (slice.pass, slice.number, slice.token);
+        SliceLease { run: 1, pass, number, token, holder: self.process.to_string() }
+    }
+
+    /// Waits until a batch may begin, and has it in hand. `false`: none may any more.
+    async fn pass_gate(&self) -> bool {
+        loop {
+            let entered = self.change_if(|process| match (process.stopped, process.paused) {
+                (true, _) => Some(false),
+                (false, true) => None,
+                (false, false) => {
+                    process.in_hand += 1;
+                    Some(true)
+                }
+            });
+            match entered {
+                Some(entered) => return entered,
+                None => self.wait_for_a_change().await,
+            }
+        }
+    }
+
+    async fn wait_for_a_change(&self) {
+        let seen = self.here.of(self.process, |process| process.changes);
+        self.here.wait_for(&[Wait::Change(self.process, seen)]).await;
+    }
+}
