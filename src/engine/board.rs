@@ -57,7 +57,7 @@ impl Board {
             *spent.entry(bucket.to_string()).or_default() += took.as_secs_f64();
         }
         let held = self.held_before + now.saturating_duration_since(self.begun);
-        Report { eta, pace: self.news().pace.clone(), spent, held_seconds: held.as_secs_f64() }
+        Report { eta, pace: self.news().pace.clone(), spent, held_seconds: held.as_secs_f64(), sharing: false }
     }
 
     /// What is to be written into the event log, once.

@@ -18,8 +18,18 @@ pub(super) enum Errand {
     SetRowAside(Key, Failure),
     /// To set a range of this many rows aside, for what is said.
     Carve(u32, String),
-    /// To learn what became of a COMMIT of this many rows.
-    Settle(Box<Committed>, u32),
+    /// To learn what became of a COMMIT.
+    Settle(Box<Unsettled>),
+}
+
+/// A batch whose COMMIT had no answer.
+#[derive(Clone, Debug)]
+pub(super) struct Unsettled {
+    pub(super) sent: Committed,
+    /// How many rows it was to have.
+    pub(super) rows: u32,
+    /// What it was for: done if it is durable, else still to be done.
+    pub(super) errand: Errand,
 }
 
 impl Errand {
@@ -29,7 +39,8 @@ impl Errand {
             Self::Change => sized,
             Self::Isolate(isolation) => isolation.rows(),
             Self::SetRowAside(..) => 1,
-            Self::Carve(rows, _) | Self::Settle(_, rows) => *rows,
+            Self::Carve(rows, _) => *rows,
+            Self::Settle(unsettled) => unsettled.rows,
         }
     }
 
@@ -38,13 +49,13 @@ impl Errand {
         match self {
             Self::SetRowAside(key, failure) => Deed::SetRowAside(key, aside(failure)),
             Self::Carve(..) => Deed::Carve,
-            Self::Change | Self::Isolate(_) | Self::Settle(..) => Deed::Change,
+            Self::Change | Self::Isolate(_) | Self::Settle(_) => Deed::Change,
         }
     }
 
     /// Whether nothing may be begun before this is known.
     pub(super) fn is_settling(&self) -> bool {
-        matches!(self, Self::Settle(..))
+        matches!(self, Self::Settle(_))
     }
 
     /// The batch is durable: what is next.
@@ -53,7 +64,7 @@ impl Errand {
             Self::Isolate(isolation) => {
                 isolation.passed(batch.rows.unwrap_or(u32::MAX)).map_or(Self::Change, Self::Isolate)
             }
-            Self::Change | Self::SetRowAside(..) | Self::Carve(..) | Self::Settle(..) => Self::Change,
+            Self::Change | Self::SetRowAside(..) | Self::Carve(..) | Self::Settle(_) => Self::Change,
         }
     }
 

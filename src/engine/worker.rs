@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::batch::{self, Committed, Ended, Interrupted};
 use super::crew::Crew;
-use super::errand::Errand;
+use super::errand::{Errand, Unsettled};
 use super::recovery::{Met, Recovery};
 use super::settle;
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
@@ -128,8 +128,8 @@ impl Worker<'_> {
             return self.answer(failure, Met::in_no_batch(slice, self.next.is_settling()));
         }
         let next = std::mem::take(&mut self.next);
-        if let Errand::Settle(sent, rows) = next {
-            return self.settle(slice, lease, in_hand, sent, rows).await;
+        if let Errand::Settle(unsettled) = next {
+            return self.settle(slice, lease, in_hand, *unsettled).await;
         }
         let rows = next.rows(self.crew.sizing(slice.pass).rows());
         match self.batch(&next, lease, rows).await {
@@ -145,7 +145,7 @@ impl Worker<'_> {
                 self.answer(failure, Met { slice, rows, batch, settling: false })
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
-                self.next = Errand::Settle(sent, rows);
+                self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, rows, errand: next }));
                 self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
@@ -186,21 +186,21 @@ impl Worker<'_> {
         slice: &SliceRecord,
         lease: &SliceLease,
         in_hand: &InHand<'_>,
-        sent: Box<Committed>,
-        rows: u32,
+        unsettled: Unsettled,
     ) -> Result<Turn, Failure> {
         let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
-        match settle::settle(lane.as_mut(), lease, &sent).await {
-            Ok(settle::Settled::Committed) => Ok(self.committed(Errand::Change, slice, &sent, in_hand)),
+        match settle::settle(lane.as_mut(), lease, &unsettled.sent).await {
+            Ok(settle::Settled::Committed) => Ok(self.committed(unsettled.errand, slice, &unsettled.sent, in_hand)),
             Ok(settle::Settled::RolledBack) => {
-                if sent.took >= self.crew.batch.statement_timeout {
-                    self.crew.sizing(slice.pass).shrink(rows);
+                if unsettled.sent.took >= self.crew.batch.statement_timeout {
+                    self.crew.sizing(slice.pass).shrink(unsettled.rows);
                 }
+                self.next = unsettled.errand;
                 Ok(Turn::GoOn)
             }
             Ok(settle::Settled::NotOurs) => Ok(Turn::LookAgain),
             Err(failure) => {
-                self.next = Errand::Settle(sent, rows);
+                self.next = Errand::Settle(Box::new(unsettled));
                 self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
@@ -214,7 +214,7 @@ impl Worker<'_> {
         let ends_slice = range.through == slice.range.through;
         self.next = done.committed(&committed.batch);
         match done {
-            Errand::Change | Errand::Settle(..) => self.learn(slice, committed),
+            Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
             Errand::Isolate(_) => {}
             Errand::SetRowAside(key, failure) => self.crew.row_quarantined(&key, &failure),
             Errand::Carve(_, why) => {

@@ -6,7 +6,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 
 /// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 impl Ledger {
     /// The statements that bring the state tables from `version` to today's.
@@ -16,11 +16,13 @@ impl Ledger {
                 include_str!("../postgres/schema/001_initial.sql"),
                 include_str!("../postgres/schema/002_pace.sql"),
                 include_str!("../postgres/schema/003_quarantine.sql"),
+                include_str!("../postgres/schema/004_operating.sql"),
             ],
             Dialect::Sqlite => &[
                 include_str!("../sqlite/schema/001_initial.sql"),
                 include_str!("../sqlite/schema/002_pace.sql"),
                 include_str!("../sqlite/schema/003_quarantine.sql"),
+                include_str!("../sqlite/schema/004_operating.sql"),
             ],
         };
         all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()

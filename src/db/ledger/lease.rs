@@ -52,6 +52,14 @@ pub struct Beat {
     pub actor: Option<String>,
     /// The reason they gave.
     pub reason: Option<String>,
+    /// Counts what was done to the run: another number means that a move was made or a knob was set.
+    pub version: i64,
+    /// How many overrides are in force: one fewer means that one has expired.
+    pub overrides: i64,
+    /// The run is paused, and its pause is over.
+    pub pause_is_over: bool,
+    /// How many runs of this database share its limits now, this one included if it does.
+    pub sharing: i64,
 }
 
 impl Ledger {
@@ -150,14 +158,15 @@ impl Ledger {
     ) -> Result<Option<Beat>, Failure> {
         let d = self.dialect;
         let keep = format!(
-            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5 \
+            "update {} set expires_at = {}, eta_low_seconds = $4, eta_high_seconds = $5, sharing = ($6 = 1) \
              where holder = $1 and run_id = $3",
             d.state_table("heartbeat"),
             d.now_plus_ms("$2"),
         );
         let (low, high) = report.eta.unzip();
         let [low, high] = [low, high].map(|seconds| seconds.map_or(Value::NoReal, Value::Real));
-        let values: [Value; 5] = [holder.into(), milliseconds(lease).into(), run.into(), low, high];
+        let sharing = i64::from(report.sharing).into();
+        let values: [Value; 6] = [holder.into(), milliseconds(lease).into(), run.into(), low, high, sharing];
         if self.session.execute(&keep, &values).await? == 1 {
             self.write_report(run, report).await?;
         }
@@ -175,14 +184,30 @@ impl Ledger {
     }
 
     pub(super) async fn read_beat(&mut self, run: i64, holder: &str) -> Result<Option<Beat>, Failure> {
+        let d = self.dialect;
         let read = format!(
-            "select state, actor, reason from {} where id = $1 and holder = $2",
-            self.dialect.state_table("run")
+            "select state, actor, reason, version, \
+             (select count(*) from {overrides} where run_id = $1 and (expires_at is null or expires_at > {now})), \
+             coalesce(state in ('pausing', 'paused') and resume_at <= {now}, false), \
+             (select count(*) from {heartbeat} where sharing and expires_at > {now}) \
+             from {run} where id = $1 and holder = $2",
+            overrides = d.state_table("override"),
+            heartbeat = d.state_table("heartbeat"),
+            run = d.state_table("run"),
+            now = d.now(),
         );
         let rows = self.session.fetch(&read, &[run.into(), holder.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let state = Recorded::new(row, self.place_of(run)).state(0)?;
-        Ok(Some(Beat { state, actor: row.text_or_null(1), reason: row.text_or_null(2) }))
+        Ok(Some(Beat {
+            state,
+            actor: row.text_or_null(1),
+            reason: row.text_or_null(2),
+            version: row.int(3)?,
+            overrides: row.int(4)?,
+            pause_is_over: row.int(5)? == 1,
+            sharing: row.int(6)?,
+        }))
     }
 
     /// Lets the run go, so that the next runner need not wait. Nothing happens when another has it.

@@ -169,7 +169,8 @@ impl Ledger {
         let d = self.dialect;
         let ended = if by.to.is_over() || by.to == RunState::Failed { d.now() } else { "null" };
         let sql = format!(
-            "update {} set state = $1, actor = $2, reason = $3, failure = $4, moved_at = {}, ended_at = {ended} \
+            "update {} set state = $1, actor = $2, reason = $3, failure = $4, version = version + 1, \
+             moved_at = {}, ended_at = {ended} \
              where id = $5 and state = $6",
             d.state_table("run"),
             d.now()

@@ -21,6 +21,8 @@ pub struct Report {
     pub spent: TimeSpent,
     /// For how many seconds runners have held it, this one included.
     pub held_seconds: f64,
+    /// Whether the run's batches may begin and its limits are shared with the other runs of its database.
+    pub sharing: bool,
 }
 
 impl Ledger {

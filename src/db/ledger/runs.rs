@@ -55,6 +55,18 @@ pub struct RunRecord {
     pub ended_at: Option<f64>,
     /// The server's clock when this was read, seconds since 1970.
     pub read_at: f64,
+    /// Counts what was done to it: its moves and its overrides.
+    pub version: i64,
+    /// Whether a scheduler may take it.
+    pub submitted: bool,
+    /// Whether its place, bound and slices are made; a submitted run's are when it is first taken.
+    pub planned: bool,
+    /// Schedulers take the higher first.
+    pub priority: i64,
+    /// No scheduler takes it earlier, seconds since 1970.
+    pub not_before: Option<f64>,
+    /// When its pause ends by itself, seconds since 1970.
+    pub resume_at: Option<f64>,
     /// Its runner, if one holds it.
     pub held: Option<super::Held>,
     /// Its pace, as its last runner told.
@@ -122,7 +134,7 @@ impl Ledger {
     /// # Errors
     /// When the database does not answer.
     pub async fn run_on_table(&mut self, table_name: &str) -> Result<Option<RunRecord>, Failure> {
-        let condition = "where r.table_name = $1 and r.state not in ('succeeded', 'failed', 'cancelled')";
+        let condition = "where r.table_name = $1 and r.planned and r.state not in ('succeeded', 'failed', 'cancelled')";
         Ok(self.read_runs(condition, &[table_name.into()], "look for another run on the table").await?.pop())
     }
 
@@ -189,7 +201,8 @@ fn select_runs(d: Dialect) -> String {
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
-         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined \
+         h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined, r.version, r.submitted, \
+         r.planned, r.priority, {not_before}, {resume_at} \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -198,6 +211,8 @@ fn select_runs(d: Dialect) -> String {
         since = d.seconds("h.since"),
         expires = d.seconds("h.expires_at"),
         reported = d.seconds("p.reported_at"),
+        not_before = d.seconds("r.not_before"),
+        resume_at = d.seconds("r.resume_at"),
         run = d.state_table("run"),
         heartbeat = d.state_table("heartbeat"),
         pace = d.state_table("pace"),
@@ -228,6 +243,12 @@ fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
         ended_at: row.real_or_null(16),
         read_at,
         rows_quarantined: row.int(31)?,
+        version: run.int(32, "version")?,
+        submitted: run.int(33, "submitted")? == 1,
+        planned: run.int(34, "planned")? == 1,
+        priority: run.int(35, "priority")?,
+        not_before: row.real_or_null(36),
+        resume_at: row.real_or_null(37),
         held_seconds: row.real_or_null(18).unwrap_or_default(),
         held: read_held(row, 19, read_at)?,
         // A report of another tidegate that this one does not read is no report.

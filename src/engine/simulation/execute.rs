@@ -80,7 +80,11 @@ impl Server {
             Statement::ReadBeat { by_holder } => {
                 let run = run(t, seen);
                 let is_theirs = !by_holder || run.holder == Some(holder(&values[1]));
-                rows(is_theirs.then(|| vec![text(run.state.as_str()), Value::Null, Value::Null]).into_iter().collect())
+                let beat = || {
+                    let nothing_set = [0, 0, 0, 0].map(Value::Int);
+                    [text(run.state.as_str()), Value::Null, Value::Null].into_iter().chain(nothing_set).collect()
+                };
+                rows(is_theirs.then(beat).into_iter().collect())
             }
             Statement::ReadRun => rows(vec![self.record(run(t, seen), seen)]),
             Statement::ReadSlices => rows(seen.slices.iter().map(|(id, slice)| slice_row(*id, slice)).collect()),
@@ -267,7 +271,7 @@ impl Server {
     /// A run's record, of which the engine decides by its number, state, bound and sweep.
     fn record(&self, run: Run, seen: &Tables) -> Vec<Value> {
         let bound = seen.slices.iter().filter(|(id, _)| id.pass == 0).map(|(_, slice)| slice.through).max();
-        let mut columns = vec![Value::Null; 32];
+        let mut columns = vec![Value::Null; 38];
         for (column, word) in [(1, "job"), (2, ""), (3, ""), (4, "rows"), (5, ""), (6, run.state.as_str())] {
             columns[column] = text(word);
         }
@@ -275,6 +279,10 @@ impl Server {
         columns[7] = bound.map_or(Value::Null, |bound| Value::Text(stored(bound)));
         columns[8] = Value::Int(self.swept.into());
         columns[31] = Value::Int(run.quarantined);
+        // No version, no priority; planned and not submitted.
+        for (column, value) in [(32, 0), (33, 0), (34, 1), (35, 0)] {
+            columns[column] = Value::Int(value);
+        }
         columns
     }
 

@@ -11,7 +11,7 @@ use super::world::Wait;
 use crate::db::{Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord};
 use crate::engine::answer::{Answer, Streak, Tried, answer};
 use crate::engine::batch::{self, Committed, Ended, Interrupted};
-use crate::engine::errand::Errand;
+use crate::engine::errand::{Errand, Unsettled};
 use crate::engine::settle::{self, Settled};
 use crate::engine::worker::{Strange, strange};
 use crate::pace::{Cost, Stopwatch, TimeLedger};
@@ -88,8 +88,8 @@ impl Worker {
         }
         let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
         let next = std::mem::take(&mut self.next);
-        if let Errand::Settle(sent, rows) = next {
-            return self.settle(slice, lease, sent, rows).await;
+        if let Errand::Settle(unsettled) = next {
+            return self.settle(slice, lease, *unsettled).await;
         }
         let rows = next.rows(self.ground.sizing(slice.pass, |sizing| sizing.rows()));
         let aside = |failure| RowAside { failure, limit: self.ground.job.quarantine_limit, keep_detail: false };
@@ -108,7 +108,7 @@ impl Worker {
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
                 if self.ground.has(Guard::Settle) {
-                    self.next = Errand::Settle(sent, rows);
+                    self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, rows, errand: next }));
                 }
                 self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
             }
@@ -120,27 +120,24 @@ impl Worker {
         Ok(Box::new(BoxedLane::open(&self.ground.here, self.ground.process, self.number, goes_on)?))
     }
 
-    async fn settle(
-        &mut self,
-        slice: &SliceRecord,
-        lease: &SliceLease,
-        sent: Box<Committed>,
-        rows: u32,
-    ) -> Result<Turn, Failure> {
+    async fn settle(&mut self, slice: &SliceRecord, lease: &SliceLease, unsettled: Unsettled) -> Result<Turn, Failure> {
         let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
-        let settled = settle::settle(lane.as_mut(), lease, &sent).await;
-        self.tell(|| format!("settled {} as {settled:?}", sent.batch.range));
+        let settled = settle::settle(lane.as_mut(), lease, &unsettled.sent).await;
+        self.tell(|| format!("settled {} as {settled:?}", unsettled.sent.batch.range));
         match settled {
             Ok(settled) => {
                 self.check_settled(lease, settled);
                 Ok(match settled {
-                    Settled::Committed => self.committed(&Errand::Change, slice, &sent),
-                    Settled::RolledBack => Turn::GoOn,
+                    Settled::Committed => self.committed(&unsettled.errand, slice, &unsettled.sent),
+                    Settled::RolledBack => {
+                        self.next = unsettled.errand;
+                        Turn::GoOn
+                    }
                     Settled::NotOurs => Turn::LookAgain,
                 })
             }
             Err(failure) => {
-                self.next = Errand::Settle(sent, rows);
+                self.next = Errand::Settle(Box::new(unsettled));
                 self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
             }
         }
