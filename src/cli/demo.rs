@@ -6,7 +6,7 @@ use super::target::job;
 use super::wording::{count, duration, print, say};
 use super::{Output, Shared};
 use crate::db::{Address, DemoTable, database};
-use crate::engine::{DEFAULT_LEASE, Options, Outcome};
+use crate::engine::{Options, Outcome};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -54,8 +54,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Ok(database) => database,
         Err(error) => return fail(&error.to_string(), Exit::Usage),
     };
-    let options = Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false };
-    let (outcome, exit) = run_shown(database, &job, &options, output).await;
+    let (outcome, exit) = run_shown(database, &job, &Options::default(), output).await;
     if output == Output::Text && matches!(outcome, Some(Outcome::Succeeded(..))) {
         return match DemoTable::rows_without_name(database_path).await {
             Ok(left) => {

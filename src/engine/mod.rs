@@ -27,6 +27,7 @@ mod settle;
 #[cfg(test)]
 mod simulation;
 mod soundness;
+mod started;
 mod step;
 mod tally;
 mod troubles;
@@ -45,6 +46,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
 pub use meter::Meter;
 pub use planning::{plan, sample};
 pub use retry::{Retried, Retry, TriedRow, retry};
+pub use started::{Started, start};
 pub use step::{Proof, Step, next_step};
 pub use tally::Tally;
 
@@ -60,6 +62,12 @@ pub struct Options {
     pub restart: bool,
     /// Stop when no window of the job is open, instead of waiting for the next.
     pub until_window_closes: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { lease: DEFAULT_LEASE, restart: false, until_window_closes: false }
+    }
 }
 
 /// How a run ended, or why it did not begin.

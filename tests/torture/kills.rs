@@ -66,7 +66,9 @@ async fn a_kill_at_a_named_point_is_not_seen(mut target: Target) {
     let mut random = Random::new();
     // A process makes at most this many batches of 20 rows before it is killed, and some more where it is to be paused.
     const MOST_PASSES: u64 = 8;
-    let rows = rounds * POINTS.len() as u64 * (MOST_PASSES + 8) * 20 + 5_000;
+    // The first heartbeat comes half a second after the start; nobody makes more batches than this until then.
+    const UNTIL_HEARTBEAT: u64 = 600;
+    let rows = rounds * (POINTS.len() as u64 * (MOST_PASSES + 8) + UNTIL_HEARTBEAT) * 20 + 5_000;
     let workload = Workload::prepare(&mut target, rows, Scope::AtStart).await;
     let job = workload.job(&target, &batches_of(20));
     for round in 0..rounds {
