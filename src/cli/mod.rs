@@ -18,6 +18,7 @@ mod signals;
 mod status;
 mod summary;
 mod target;
+mod watch;
 mod why;
 mod wording;
 
@@ -79,6 +80,9 @@ enum Command {
     Status {
         /// A job's name or file; without it, all
         job: Option<String>,
+        /// Look every second and draw anew, until Ctrl-C
+        #[arg(long, short)]
+        watch: bool,
     },
     /// What holds or slows a run, and where its time goes
     Why {
@@ -148,7 +152,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Check { jobs } => check::check(&jobs, shared.output),
         Command::Plan { job, sample } => plan::plan(&shared, &job, sample).await,
         Command::Run(arguments) => run::run(&shared, &arguments).await,
-        Command::Status { job } => status::status(&shared, job.as_deref()).await,
+        Command::Status { job, watch } => status::status(&shared, job.as_deref(), watch).await,
         Command::Why { job } => why::why(&shared, &job).await,
         Command::History { job, last } => history::history(&shared, job.as_deref(), last).await,
         Command::Pause(arguments) => control::ask(&shared, crate::run::Intent::Pause, &arguments).await,

@@ -3,6 +3,7 @@
 use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
 use super::target::target;
+use super::watch::watch;
 use super::wording::{count, counted, duration, percent, print, print_json, seconds_range, time};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, RunRecord};
@@ -12,12 +13,18 @@ use crate::run::RunState;
 use serde_json::json;
 use std::time::Duration;
 
+/// A run and how far it is.
+pub(super) type Shown = (RunRecord, Progress);
+
 /// Shows one job's run in full, or a line per job.
-pub(super) async fn status(shared: &Shared, job: Option<&str>) -> Exit {
+pub(super) async fn status(shared: &Shared, job: Option<&str>, watched: bool) -> Exit {
     let (database, job) = match (target(shared), job.map(job_name).transpose()) {
         (Ok(database), Ok(job)) => (database, job),
         (Err(exit), _) | (_, Err(exit)) => return exit,
     };
+    if watched {
+        return watch(database.as_ref(), job.as_deref(), shared.output).await;
+    }
     let runs = match runs(database.as_ref(), job.as_deref()).await {
         Ok(runs) => runs,
         Err(failure) => return database_failed(&failure),
@@ -52,7 +59,7 @@ async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunReco
     Ok(runs)
 }
 
-fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
+pub(super) fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
     let runner = run.held.as_ref().map(|held| {
         json!({
             "actor": held.runner.actor, "host": held.runner.host, "pid": held.runner.pid, "alive": held.is_alive(),
@@ -70,7 +77,7 @@ fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
 }
 
 /// The runner's own forecast, while it lives and walks.
-fn eta(run: &RunRecord) -> Option<(f64, f64)> {
+pub(super) fn eta(run: &RunRecord) -> Option<(f64, f64)> {
     let held = run.held.as_ref().filter(|held| held.is_alive())?;
     held.eta.filter(|_| run.state == RunState::Running)
 }
@@ -119,7 +126,7 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
     lines.join("\n")
 }
 
-fn in_full(run: &RunRecord, progress: Progress) -> String {
+pub(super) fn in_full(run: &RunRecord, progress: Progress) -> String {
     let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
     let mut line = |name: &str, words: String| lines.push(format!("  {name:<9} {words}"));
     if let Some(actor) = &run.actor {

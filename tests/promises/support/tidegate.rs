@@ -145,6 +145,11 @@ impl Process {
         std::fs::read_to_string(&self.streams[1]).expect("plain text").contains(words)
     }
 
+    /// How often these words are on stdout by now.
+    pub(crate) fn times_shown(&self, words: &str) -> usize {
+        std::fs::read_to_string(&self.streams[0]).expect("plain text").matches(words).count()
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(self) -> Finished {
         self.signal(Signal::KILL);
