@@ -6,6 +6,8 @@
 //!
 //! It makes a SQLite database of its own. On a database of yours, `Address::parse` takes what DATABASE_URL would hold.
 
+#![allow(clippy::print_stdout, reason = "an example says what it does")]
+
 use std::error::Error;
 use std::sync::Arc;
 use tidegate::db::{self, Address, Database, DemoTable};

@@ -1,5 +1,7 @@
 //! Can another program start a run, follow it and stop it? The crate's own promise; what `examples/run_from_code.rs` shows.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 use std::path::Path;
 use std::sync::Arc;
 use tidegate::db::{self, Address, Database, DemoTable};
