@@ -97,6 +97,11 @@ impl Accounts {
         Ok(())
     }
 
+    /// A number, where the statement answers with a row.
+    pub(crate) async fn number_if_any(&mut self, sql: &'static str) -> Result<Option<i64>> {
+        Ok(sqlx::query_scalar(sql).fetch_optional(&mut self.connection).await?)
+    }
+
     async fn number(&mut self, sql: &'static str) -> Result<i64> {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.connection).await?)
     }

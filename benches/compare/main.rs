@@ -1,14 +1,14 @@
-//! How fast is tidegate beside the ways people do without it, and what does the application feel meanwhile? Prints one
-//! table for either question; never passes, never fails.
+//! How fast is tidegate beside the ways people do without it, and what does the application feel meanwhile, and what do
+//! people cost who look? Prints one table for each question; never passes, never fails.
 //!
 //! `cargo bench`, once `tests/run --servers-only` has prepared the servers, for the first; `cargo bench -- --application`
-//! for the second; with `--quick` for a first look.
+//! for the second, `-- --watched` for the third; with `--quick` for a first look.
 //! Everybody changes the same rows to the same values, each on its own untouched copy of the table. In every round all of
 //! them run one after the other, and ratios are taken within a round, because a machine's speed changes from minute to
 //! minute.
 //!
 //! Reading order: [`arena`] (where), [`contestant`] (who runs), [`program`] (tidegate as a process), [`report`] (the first
-//! table), [`application`] (the second one), [`machine`] (the facts beside the figures), [`table`] (how they are laid
+//! table), [`application`] (the second one), [`watched`] (the third), [`machine`] (the facts beside the figures), [`table`] (how they are laid
 //! out).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are the result, words are progress")]
@@ -20,6 +20,7 @@ mod machine;
 mod program;
 mod report;
 mod table;
+mod watched;
 
 #[path = "../../tests/promises/support/postgres.rs"]
 #[allow(dead_code, clippy::expect_used, clippy::panic, reason = "the tests' own support; they use the rest of it")]
@@ -39,6 +40,9 @@ struct Options {
     /// What the application feels meanwhile, with and without pace, instead of who is faster
     #[arg(long)]
     application: bool,
+    /// What people who look cost, instead: the same job with and without two hundred clients of its server
+    #[arg(long, conflicts_with = "application")]
+    watched: bool,
     /// 100,000 rows each, as `pgbench -s`
     #[arg(long, env = "TIDEGATE_BENCH_SCALE", value_parser = value_parser!(u32).range(1..))]
     #[arg(default_value_t = 20, default_value_if("quick", IsPresent, "2"))]
@@ -70,10 +74,10 @@ async fn main() -> Result<()> {
     }
     let load = machine::load();
     let mut arena = Arena::build(options.postgres, options.scale).await?;
-    let page = if options.application {
-        application_page(&mut arena, &options, load).await?
-    } else {
-        contest_page(&mut arena, options.rounds, load).await?
+    let page = match (options.application, options.watched) {
+        (true, _) => application_page(&mut arena, &options, load).await?,
+        (_, true) => watched_page(&mut arena, options.rounds, load).await?,
+        _ => contest_page(&mut arena, options.rounds, load).await?,
     };
     println!("{}", if options.markdown { page.markdown() } else { page.text() });
     Ok(())
@@ -100,6 +104,17 @@ async fn application_page(arena: &mut Arena, options: &Options, load: Option<Str
     }
     let facts = machine::facts(arena, options.rounds, load);
     Ok(application::Report { facts, rows: arena.rows, rounds: measured }.page())
+}
+
+/// What do those who look cost?
+async fn watched_page(arena: &mut Arena, rounds: u32, load: Option<String>) -> Result<Page> {
+    let mut measured = Vec::new();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        measured.push(watched::round(arena, round).await?);
+    }
+    let facts = machine::facts(arena, rounds, load);
+    Ok(watched::Report { facts, rows: arena.rows, rounds: measured }.page())
 }
 
 /// What each contestant needed, in the order of [`contestant::ALL`].

@@ -14,6 +14,9 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 /// Odd, so that there is one in the middle.
 const ANSWERS: usize = 5;
 
+/// The program.
+pub(crate) const PATH: &str = env!("CARGO_BIN_EXE_tidegate");
+
 /// How fast the program answers when there is nothing left to do: each the median of [`ANSWERS`].
 pub(crate) struct Answers {
     pub(crate) status: Duration,
@@ -51,7 +54,7 @@ async fn median_of(arguments: &[&str], url: &str) -> Result<Duration> {
 /// The time is that of the whole process, from its start to its end.
 async fn tidegate(arguments: &[&str], url: &str) -> Result<Process> {
     let begun = Instant::now();
-    let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let child = Command::new(PATH)
         .args(arguments)
         .env("DATABASE_URL", url)
         .stdin(Stdio::null())
