@@ -150,7 +150,10 @@ mod tests {
         let late = [slice(0, "5", "20", true, 10)];
         let mut unwalked = walked();
         unwalked[1].cursor = Some(key("15"));
-        for slices in [&gap[..], &short, &late, &unwalked, &[]] {
+        // The chain reaches the bound, and yet nobody leads to the rows that were added above it.
+        let mut above = walked();
+        above.push(slice(0, "25", "29", true, 10));
+        for slices in [&gap[..], &short, &late, &unwalked, &above, &[]] {
             assert!(matches!(next_step(slices, Some(&key("20")), false), Step::NotProven(_)), "{slices:?}");
         }
     }
