@@ -58,6 +58,15 @@ impl Errand {
         matches!(self, Self::Settle(_))
     }
 
+    /// The same over another connection. Behind it may be a server that never saw what was wrong with the row: a failover takes
+    /// commits back. So the row is tried once more before it is set aside.
+    pub(super) fn over_another_connection(self) -> Self {
+        match self {
+            Self::SetRowAside(..) => Self::Isolate(Isolation::of_one_row()),
+            Self::Change | Self::Isolate(_) | Self::Carve(..) | Self::Settle(_) => self,
+        }
+    }
+
     /// The batch is durable: what is next.
     pub(super) fn committed(&self, batch: &OpenBatch) -> Self {
         match self {
@@ -80,5 +89,22 @@ impl Errand {
             }
             (Narrowed::Found, _) => Err(failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Class;
+
+    #[test]
+    fn a_row_is_tried_once_more_before_it_is_set_aside_over_another_connection() {
+        let aside = Errand::SetRowAside(Key::new(vec!["7".into()]), Failure::new(Class::Row, "raised"));
+        let next = aside.over_another_connection();
+        assert!(matches!(next, Errand::Isolate(_)) && next.rows(5_000) == 1, "{next:?}");
+        let again = Errand::row_failed(Failure::new(Class::Row, "raised"), 1, None);
+        assert!(again.is_err(), "without its row nothing can be set aside");
+        let carve = Errand::Carve(20, "locked".into()).over_another_connection();
+        assert!(matches!(carve, Errand::Carve(20, _)), "{carve:?}");
     }
 }

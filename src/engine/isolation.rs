@@ -28,6 +28,11 @@ impl Isolation {
         }
     }
 
+    /// One row is under suspicion.
+    pub(super) fn of_one_row() -> Self {
+        Self { suspects: 1 }
+    }
+
     /// A part of so many rows passed. `None`: nobody is left to suspect; the row was mended meanwhile.
     pub(super) fn passed(self, rows: u32) -> Option<Self> {
         match self.suspects.saturating_sub(rows) {

@@ -195,7 +195,7 @@ impl Worker<'_> {
                 if unsettled.sent.took >= self.crew.batch.statement_timeout {
                     self.crew.sizing(slice.pass).shrink(unsettled.rows);
                 }
-                self.next = unsettled.errand;
+                self.next = unsettled.errand.over_another_connection();
                 Ok(Turn::GoOn)
             }
             Ok(settle::Settled::NotOurs) => Ok(Turn::LookAgain),
@@ -285,6 +285,7 @@ impl Worker<'_> {
     async fn connected(&mut self) -> Result<(), Failure> {
         if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
             self.lane = None;
+            self.next = std::mem::take(&mut self.next).over_another_connection();
             self.lane = Some(self.crew.connect().await?);
             if std::mem::take(&mut self.lost) {
                 self.recovery.connected();

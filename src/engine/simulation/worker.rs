@@ -81,6 +81,7 @@ impl Worker {
     async fn turn(&mut self, slice: &SliceRecord, lease: &SliceLease) -> Result<Turn, Failure> {
         let settling = self.next.is_settling();
         if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
+            self.next = std::mem::take(&mut self.next).over_another_connection();
             self.lane = match self.connect() {
                 Ok(lane) => Some(lane),
                 Err(failure) => return self.answer(failure, Met { slice, rows: 0, batch: None, settling }),
@@ -130,7 +131,7 @@ impl Worker {
                 Ok(match settled {
                     Settled::Committed => self.committed(&unsettled.errand, slice, &unsettled.sent),
                     Settled::RolledBack => {
-                        self.next = unsettled.errand;
+                        self.next = unsettled.errand.over_another_connection();
                         Turn::GoOn
                     }
                     Settled::NotOurs => Turn::LookAgain,
