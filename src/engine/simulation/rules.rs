@@ -5,7 +5,7 @@ use super::server::{Fate, Transaction};
 use super::tables::{Fault, Holder, Row, RowKey, Tables};
 use crate::engine::settle::Settled;
 use crate::run::RunState;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
 /// The rules. I8, that an unknown lag holds, belongs to `pace`.
@@ -61,8 +61,8 @@ pub struct Memory {
     quarantine_limit: i64,
     /// Batches of each worker since the run's state let none begin.
     since_pause: HashMap<(Holder, u32), u32>,
-    /// Workers that met what cannot be mended.
-    stopped: HashSet<(Holder, u32)>,
+    /// Workers that met what cannot be mended, with the last transaction that had begun by then.
+    stopped: HashMap<(Holder, u32), u64>,
     last_move: u64,
     /// The last move that an operator was told of.
     told: u64,
@@ -75,7 +75,7 @@ impl Memory {
         Self {
             quarantine_limit,
             since_pause: HashMap::new(),
-            stopped: HashSet::new(),
+            stopped: HashMap::new(),
             last_move: 0,
             told: 0,
             may_fail: false,
@@ -130,7 +130,8 @@ impl Memory {
             return broken(Rule::I6, format!("began after {:?} where the cursor is {:?}", opened.after, slice.cursor));
         }
         let worker = (claim.holder, claim.worker);
-        if self.stopped.contains(&worker) {
+        // A COMMIT that was sent before may still arrive; nobody could learn of it any more.
+        if self.stopped.get(&worker).is_some_and(|last| by.number > *last) {
             return broken(Rule::I7, format!("{worker:?} went on after what cannot be mended"));
         }
         if before.run.state.lets_batches_begin() {
@@ -189,9 +190,9 @@ impl Memory {
         self.told = self.last_move;
     }
 
-    /// A worker met what cannot be mended.
-    pub fn worker_stopped(&mut self, holder: Holder, worker: u32) {
-        self.stopped.insert((holder, worker));
+    /// A worker met what cannot be mended; `last` is the last transaction that has begun.
+    pub fn worker_stopped(&mut self, holder: Holder, worker: u32, last: u64) {
+        self.stopped.insert((holder, worker), last);
     }
 }
 

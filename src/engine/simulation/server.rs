@@ -186,7 +186,7 @@ pub struct Server {
     pub rules: rules::Memory,
     history: VecDeque<Commit>,
     locks: HashMap<Cell, u64>,
-    transactions: u64,
+    pub transactions: u64,
     connections: u32,
     versions: u64,
 }

@@ -194,7 +194,8 @@ impl Worker {
         self.tell(|| format!("{:?} {:?} asks for {answer:?}", failure.class, failure.code));
         match answer {
             Answer::Fail => {
-                self.ground.here.world().server.rules.worker_stopped(self.ground.process, self.number);
+                let server = &mut self.ground.here.world().server;
+                server.rules.worker_stopped(self.ground.process, self.number, server.transactions);
                 return Err(failure);
             }
             Answer::Isolate => {
