@@ -55,7 +55,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Err(error) => return fail(&error.to_string(), Exit::Usage),
     };
     let options = Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false };
-    let (outcome, exit) = run_shown(database, &job, &options, output).await;
+    let (outcome, exit) = run_shown(database, &job, &options, output, None).await;
     if output == Output::Text && matches!(outcome, Some(Outcome::Succeeded(..))) {
         return match DemoTable::rows_without_name(database_path).await {
             Ok(left) => {
