@@ -1,9 +1,14 @@
 //! What happened, in the past tense, and why a run waits. The engine tells; the bar, the log and the state tables
 //! listen. Knows nobody who listens.
 
+mod observation;
+
+pub use observation::{Observation, ObservedSignal};
+
 use crate::key::{Key, KeyRange};
 use crate::quantity::Quantity;
 use crate::run::RunState;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,10 +24,16 @@ pub enum Event {
     Started {
         /// The run's number in the state tables.
         run: i64,
+        /// The table it walks.
+        table: String,
+        /// The state in which this process took it.
+        state: RunState,
         /// Whether checkpoints of an earlier process were found.
         resumed: bool,
         /// Rows expected in the table, from statistics; a guess.
         estimated_rows: u64,
+        /// Rows that are set aside.
+        rows_quarantined: u64,
         /// How far the run was when this process took it.
         progress: Progress,
     },
@@ -32,6 +43,8 @@ pub enum Event {
         range: KeyRange,
         /// Rows changed.
         rows: u64,
+        /// Rows looked at for it, changed or not.
+        scanned: u64,
         /// From BEGIN to the answer of COMMIT.
         took: Duration,
         /// Write-ahead log that the server wrote meanwhile: at least the batch's own. `None` where there is none.
@@ -39,8 +52,12 @@ pub enum Event {
         /// The run's progress with this batch.
         progress: Progress,
     },
+    /// A batch had begun and was rolled back, whatever follows from that.
+    BatchRolledBack,
     /// A batch was rolled back and will be tried again.
     BatchRetried {
+        /// One of [`RETRY_CLASSES`].
+        class: &'static str,
         /// Which failure; never a row's values.
         failure: String,
         /// Before the next try.
@@ -102,7 +119,22 @@ pub enum Event {
     },
     /// The database answers again.
     ConnectionRestored,
+    /// How the run goes, told once a second.
+    Observed(Box<Observation>),
+    /// Another runner has the run: this process was not heard of for too long.
+    LeaseLost,
+    /// This process holds the run no more.
+    LetGo {
+        /// The state it left the run in; `None` where that is not known here.
+        state: Option<RunState>,
+        /// Where this process's time went, to the end.
+        time: BTreeMap<Bucket, Duration>,
+    },
 }
+
+/// The classes of failures after which a batch is tried again at once: a conflict, somebody's lock, too much at a time.
+/// After any other the run waits for a person or a server, and says so as a [`Reason`].
+pub const RETRY_CLASSES: [&str; 3] = ["retry", "locked", "shrink"];
 
 /// How far a run is, from what is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -175,6 +207,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What may hold a run beside its signals, by the names that [`Reason::signal`] gives them.
+    pub const BESIDE_SIGNALS: [&str; 5] = ["operator", "window", "hold-file", "database", "lock"];
+
     /// What holds the run, as a label: a signal's name, `window`, `hold-file`, `operator`.
     pub fn signal(&self) -> SignalName {
         match self {
@@ -240,6 +275,21 @@ pub enum Bucket {
     Paused,
     /// No slice is left for this worker, or the run is between two passes.
     Idle,
+}
+
+impl Bucket {
+    /// Those that every run has; the others are there once a signal holds or slows it.
+    pub const PLAIN: [Self; 9] = [
+        Self::Boundary,
+        Self::Apply,
+        Self::Commit,
+        Self::LockWait,
+        Self::Retry,
+        Self::Duty,
+        Self::Rate,
+        Self::Paused,
+        Self::Idle,
+    ];
 }
 
 impl fmt::Display for Bucket {

@@ -10,9 +10,11 @@
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
 //! - [`pace`]: how fast a run may go, and whether at all; the gate where its workers wait.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
+//! - [`metrics`]: every series that Prometheus sees, fed by events. The only home of prometheus.
+//! - [`server`]: what is answered over HTTP. The only home of axum.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`.
+//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`, and `metrics` knows only the last.
 
 pub mod cli;
 pub mod db;
@@ -20,8 +22,10 @@ pub mod engine;
 pub mod event;
 pub mod job;
 pub mod key;
+pub mod metrics;
 pub mod pace;
 pub mod plan;
 pub mod quantity;
 pub mod run;
 pub mod runner;
+pub mod server;

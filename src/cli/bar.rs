@@ -86,7 +86,7 @@ impl View {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Started { run, resumed, estimated_rows, progress } => {
+            Event::Started { run, resumed, estimated_rows, progress, .. } => {
                 self.forecast = Forecast::new(Instant::now(), progress.share);
                 self.advance(progress);
                 let how = if resumed { "goes on" } else { "starts" };
@@ -97,7 +97,7 @@ impl View {
                 self.waiting = None;
                 self.advance(progress);
             }
-            Event::BatchRetried { failure, delay } => {
+            Event::BatchRetried { failure, delay, .. } => {
                 self.say(&format!("batch rolled back, next try in {}: {failure}", duration(delay)));
             }
             Event::RowQuarantined { key, failure } => self.say(&format!("row {key} set aside: {failure}")),
@@ -126,6 +126,8 @@ impl View {
             }
             // Seen in the rate; `why` keeps the last ten.
             Event::SpeedChanged { .. } => {}
+            // What becomes of a batch is told by what follows, and how the run ended by the summary.
+            Event::BatchRolledBack | Event::Observed(_) | Event::LeaseLost | Event::LetGo { .. } => {}
             Event::SweepStarted { pass } => {
                 self.sweeping = true;
                 self.say(&format!("sweep, pass {pass}: looking for rows that are left"));

@@ -54,7 +54,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Ok(database) => database,
         Err(error) => return fail(&error.to_string(), Exit::Usage),
     };
-    let (outcome, exit) = run_shown(database, &job, &Options::default(), output).await;
+    let (outcome, exit) = run_shown(database, &job, &Options::default(), output, None).await;
     if output == Output::Text && matches!(outcome, Some(Outcome::Succeeded(..))) {
         return match DemoTable::rows_without_name(database_path).await {
             Ok(left) => {

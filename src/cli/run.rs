@@ -1,16 +1,21 @@
 //! `tidegate run JOB`: start a job's run, or go on with it, in the foreground.
 
-use super::exit::{Exit, database_failed};
+use super::exit::{Exit, database_failed, fail};
 use super::summary::tell;
 use super::target::{job, target};
+use super::wording::say;
 use super::{Output, Shared, bar, signals};
 use crate::db::Database;
 use crate::engine::{self, DEFAULT_LEASE, Options, Outcome};
+use crate::event::Event;
 use crate::job::Job;
+use crate::metrics::{Metrics, Registry, RunMetrics};
+use crate::server::exporter::{Exporter, ExporterError};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Which job, and how it is started.
 #[derive(clap::Args)]
@@ -26,6 +31,9 @@ pub(super) struct RunArguments {
     /// Stop when no window of the job is open (exit code 4), instead of waiting for the next
     #[arg(long)]
     until_window_closes: bool,
+    /// Answer Prometheus on this address of this machine while the run lives, such as 127.0.0.1:9187
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_addr: Option<SocketAddr>,
 }
 
 /// Runs a job.
@@ -36,7 +44,28 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Exit {
     };
     let RunArguments { lease, restart, until_window_closes, .. } = *arguments;
     let options = Options { lease, restart, until_window_closes };
-    run_shown(database, &job, &options, shared.output).await.1
+    let (_exporter, metrics) = match exported(arguments.metrics_addr, &job, database.as_ref()).await {
+        Ok(exported) => exported.unzip(),
+        Err(exit) => return exit,
+    };
+    run_shown(database, &job, &options, shared.output, metrics).await.1
+}
+
+/// What answers Prometheus, and what it answers, where somebody asked for it.
+async fn exported(
+    address: Option<SocketAddr>,
+    job: &Job,
+    database: &dyn Database,
+) -> Result<Option<(Exporter, RunMetrics)>, Exit> {
+    let Some(address) = address else { return Ok(None) };
+    let metrics = Metrics::new(&Registry::new()).map_err(|error| fail(&error.to_string(), Exit::Failed))?;
+    let of_run = metrics.of(&job.name, &database.name());
+    let exporter = Exporter::bind(address, Arc::new(metrics)).await.map_err(|error| match error {
+        ExporterError::NotLoopback(_) => fail(&error.to_string(), Exit::Usage),
+        ExporterError::Bind { .. } => fail(&error.to_string(), Exit::Failed),
+    })?;
+    say(&format!("metrics at http://{}/metrics", exporter.address()));
+    Ok(Some((exporter, of_run)))
 }
 
 /// Runs a job with a bar or log lines, and tells how it ended.
@@ -45,8 +74,13 @@ pub(super) async fn run_shown(
     job: &Job,
     options: &Options,
     output: Output,
+    metrics: Option<RunMetrics>,
 ) -> (Option<Outcome>, Exit) {
     let (events, heard) = unbounded_channel();
+    let heard = match metrics {
+        Some(metrics) => counted(metrics, heard),
+        None => heard,
+    };
     let shown = bar::show(&job.name, heard);
     let ended = engine::run(database, job, options, signals::stop_asked(), events).await;
     // Every sender is gone by now, so the view ends by itself.
@@ -58,6 +92,19 @@ pub(super) async fn run_shown(
         }
         Err(failure) => (None, database_failed(&failure)),
     }
+}
+
+/// The same events, counted on their way.
+fn counted(mut metrics: RunMetrics, mut events: UnboundedReceiver<Event>) -> UnboundedReceiver<Event> {
+    let (on, heard) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            metrics.note(&event);
+            // Whoever shows them listens to the end.
+            let _ = on.send(event);
+        }
+    });
+    heard
 }
 
 fn lease(text: &str) -> Result<Duration, String> {

@@ -33,6 +33,25 @@ pub enum Class {
     Fatal,
 }
 
+impl Class {
+    /// The word in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Locked => "locked",
+            Self::Shrink => "shrink",
+            Self::Cancelled => "cancelled",
+            Self::Reset => "reset",
+            Self::Lost => "lost",
+            Self::Ambiguous => "ambiguous",
+            Self::Wait => "wait",
+            Self::Login => "login",
+            Self::Row => "row",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
 /// What a session was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

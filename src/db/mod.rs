@@ -56,6 +56,9 @@ pub trait Database: Send + Sync {
     /// Where it is, fit for a screen: never a password.
     fn address(&self) -> String;
 
+    /// What it is called beside others, when nobody says otherwise: its own name, or the file's without the extension.
+    fn name(&self) -> String;
+
     /// What somebody should know before it is used, such as a connection that anybody could listen to.
     fn warnings(&self) -> Vec<String> {
         Vec::new()

@@ -95,6 +95,7 @@ pub(super) fn answer(tried: Tried) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::RETRY_CLASSES;
 
     const ONCE: Tried = Tried {
         class: Class::Retry,
@@ -156,6 +157,18 @@ mod tests {
             for tries in 1..200 {
                 let tried = Tried { class, in_a_row: tries, tries, can_be_set_aside: tries % 2 == 0, ..ONCE };
                 assert_ne!(answer(tried), Answer::Fail, "{class:?} after {tries} tries");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_tried_again_at_once_is_counted_under_a_name_that_is_there() {
+        for class in ALL {
+            for in_a_row in 1..50 {
+                let answer = answer(Tried { class, in_a_row, tries: in_a_row, ..ONCE });
+                if matches!(answer, Answer::Again | Answer::Smaller) {
+                    assert!(RETRY_CLASSES.contains(&class.as_str()), "{class:?}");
+                }
             }
         }
     }

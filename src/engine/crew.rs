@@ -6,7 +6,7 @@ use super::board::Board;
 use super::tally::Tally;
 use super::troubles::Troubles;
 use super::watch::WatchRequests;
-use crate::db::{Blocker, Database, Failure, Happening, Lane, RowAside, SessionId, SliceLease, SliceRecord};
+use crate::db::{Blocker, Class, Database, Failure, Happening, Lane, RowAside, SessionId, SliceLease, SliceRecord};
 use crate::event::{Event, Reason};
 use crate::job::{Batch, Errors};
 use crate::key::{Key, KeyRange};
@@ -107,13 +107,13 @@ impl Crew {
         let progress = self.tally.add(slice.pass, slice.number, rows, scanned, done);
         let range = committed.batch.range.clone();
         let Committed { took, wal_bytes, .. } = *committed;
-        self.send(Event::BatchCommitted { range, rows, took, wal_bytes, progress });
+        self.send(Event::BatchCommitted { range, rows, scanned, took, wal_bytes, progress });
     }
 
     /// Tells of a batch that will be tried again.
-    pub(super) fn batch_retried(&self, failure: String, delay: Duration) {
+    pub(super) fn batch_retried(&self, class: Class, failure: String, delay: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
-        self.send(Event::BatchRetried { failure, delay });
+        self.send(Event::BatchRetried { class: class.as_str(), failure, delay });
     }
 
     /// What to write down of a row that failed.

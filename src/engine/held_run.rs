@@ -5,6 +5,7 @@ use super::admission::Admitted;
 use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
+use super::farewell::Farewell;
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::soundness;
@@ -34,6 +35,7 @@ const RELEASE_GRACE: Duration = Duration::from_secs(2);
 /// A run that this process holds, on its way to the end.
 pub(super) struct HeldRun {
     crew: Arc<Crew>,
+    farewell: Farewell,
     control: Control,
     board: Arc<Board>,
     pace: Pace,
@@ -74,7 +76,15 @@ impl HeldRun {
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();
         let estimated_rows = record.estimated_rows.unsigned_abs();
-        let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
+        let _ = events.send(Event::Started {
+            run: record.id,
+            table: record.table_name.clone(),
+            state: record.state,
+            resumed,
+            estimated_rows,
+            rows_quarantined: record.rows_quarantined.unsigned_abs(),
+            progress,
+        });
         let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
         let time = TimeLedger::new(workers, begun);
         let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
@@ -104,9 +114,12 @@ impl HeldRun {
             slices: Default::default(),
             events: events.clone(),
         };
+        let crew = Arc::new(crew);
+        let farewell = Farewell::of(&crew);
         let sensors = database.sensors(job)?;
         Ok(Self {
-            crew: Arc::new(crew),
+            crew,
+            farewell,
             control: Control::new(database, Some(ledger), events),
             board,
             pace: job.pace.clone(),
@@ -141,8 +154,14 @@ impl HeldRun {
         let summary = self.with_rows_aside(summary);
         match end {
             // First of all: a run that succeeded is let go with that very move, and the watch may have looked since.
-            End { walked: Some(Ok(Walked::Proven(proof))), .. } => Ok(Outcome::Succeeded(summary, proof)),
-            End { watched: Some(WatchEnd::LeaseLost), .. } => Ok(Outcome::LeaseLost(summary)),
+            End { walked: Some(Ok(Walked::Proven(proof))), .. } => {
+                self.farewell.left = Some(RunState::Succeeded);
+                Ok(Outcome::Succeeded(summary, proof))
+            }
+            End { watched: Some(WatchEnd::LeaseLost), .. } => {
+                self.crew.send(Event::LeaseLost);
+                Ok(Outcome::LeaseLost(summary))
+            }
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
@@ -223,14 +242,17 @@ impl HeldRun {
             (by.actor, by.reason) = (actor, reason);
         }
         self.reach(&[RunState::Cancelling], &by).await?;
-        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
-        Ok(Outcome::Cancelled(Box::new(record.unwrap_or(self.record))))
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?.unwrap_or(self.record);
+        self.farewell.left = Some(record.state);
+        Ok(Outcome::Cancelled(Box::new(record)))
     }
 
     async fn failed(mut self, why: String) -> Result<Outcome, Failure> {
         let mut by = Move::new(RunState::Failed, &self.runner.actor);
         by.failure = Some(why.clone());
-        if !self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await? {
+        if self.reach(&[RunState::Running, RunState::Sweeping, RunState::Pausing], &by).await? {
+            self.farewell.left = Some(RunState::Failed);
+        } else {
             // Cancelled, or another runner's, at the same moment.
             self.release(&why).await?;
         }

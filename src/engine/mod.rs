@@ -15,6 +15,7 @@ mod board;
 mod control;
 mod crew;
 mod errand;
+mod farewell;
 mod held_run;
 mod isolation;
 mod meter;

@@ -5,9 +5,12 @@ use super::board::Board;
 use super::crew::Crew;
 use super::meter::Meter;
 use crate::db::Happening;
-use crate::event::{Event, Reason};
+use crate::event::{Event, Observation, ObservedSignal, Reason};
 use crate::job::Pace;
-use crate::pace::{Gate, HeldTooLong, Law, Opening, PaceReport, Rate, Sensor, SpeedLog, Verdict, opening, sample};
+use crate::pace::{
+    Gate, HeldTooLong, Law, Opening, PaceReport, Rate, Sensor, SignalView, SpeedLog, Verdict, opening, sample,
+};
+use crate::plan::Forecast;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
@@ -15,6 +18,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// How often is judged: a hold is in force within a breath of its cause.
 const TURN: Duration = Duration::from_millis(250);
+
+/// How often is told how the run goes: as often as anybody scrapes.
+const OBSERVED_EVERY: Duration = Duration::from_secs(1);
 
 /// Sets the pace of a run.
 pub(super) struct Pacing<'a> {
@@ -25,8 +31,11 @@ pub(super) struct Pacing<'a> {
     law: Law,
     log: SpeedLog,
     meter: Meter,
+    forecast: Forecast,
     /// The reasons as they were told last.
     told: Vec<Reason>,
+    /// When it was told last how the run goes.
+    observed: Option<Instant>,
 }
 
 impl<'a> Pacing<'a> {
@@ -39,7 +48,8 @@ impl<'a> Pacing<'a> {
         law: Law,
         log: SpeedLog,
     ) -> Self {
-        Self { crew, board, pace, actor, law, log, meter: Meter::default(), told: Vec::new() }
+        let forecast = Forecast::new(Instant::now(), crew.tally.progress().share);
+        Self { crew, board, pace, actor, law, log, meter: Meter::default(), forecast, told: Vec::new(), observed: None }
     }
 
     /// Sets the pace for as long as the run lasts; where `until_window_closes`, until no window is open, and why.
@@ -115,7 +125,28 @@ impl<'a> Pacing<'a> {
             signals,
             changes: self.log.changes(),
         };
+        self.observe(verdict, &report, now);
         self.board.tell(report, urgent);
+    }
+
+    /// Tells how the run goes, where it is time to.
+    fn observe(&mut self, verdict: &Verdict, report: &PaceReport, now: Instant) {
+        if self.observed.is_some_and(|last| now.saturating_duration_since(last) < OBSERVED_EVERY) {
+            return;
+        }
+        self.observed = Some(now);
+        let expected = self.forecast.note(now, self.crew.tally.progress().share);
+        self.crew.send(Event::Observed(Box::new(Observation {
+            workers: report.speed.workers,
+            share: report.speed.share,
+            batch_rows: report.batch_rows,
+            rows_per_second: report.rows_per_second,
+            signals: report.signals.iter().map(observed).collect(),
+            held: verdict.held.iter().map(Reason::signal).collect(),
+            time: self.crew.time.settled(now),
+            eta: expected.map(|span| (span.low, span.high)),
+            window_closes: closes(self.pace, SystemTime::now()),
+        })));
     }
 }
 
@@ -135,6 +166,24 @@ fn closed(pace: &Pace, now: SystemTime) -> Option<Reason> {
     match opening(&pace.windows, now) {
         Opening::Open { .. } => None,
         Opening::Closed { opens, .. } => Some(Reason::WindowClosed { until: opens }),
+    }
+}
+
+/// When batches may begin no more, by the time of the week.
+fn closes(pace: &Pace, now: SystemTime) -> Option<SystemTime> {
+    match opening(&pace.windows, now) {
+        Opening::Open { closes } => closes,
+        Opening::Closed { .. } => None,
+    }
+}
+
+fn observed(view: &SignalView) -> ObservedSignal {
+    ObservedSignal {
+        signal: view.signal.as_str().into(),
+        seen: view.seen,
+        max: view.max,
+        age: view.age_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        holds: view.holds,
     }
 }
 

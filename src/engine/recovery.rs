@@ -108,7 +108,7 @@ impl<'a> Recovery<'a> {
         };
         match trouble {
             Some(trouble) => self.crew.troubles.set(self.worker, Some(trouble)),
-            None => self.crew.batch_retried(self.lock_in_words(failure), delay),
+            None => self.crew.batch_retried(failure.class, self.lock_in_words(failure), delay),
         }
         (bucket, delay)
     }

@@ -142,6 +142,9 @@ impl Worker<'_> {
             Ok(Ended::OtherRow) => Ok(Turn::GoOn),
             Err(Interrupted::RolledBack(failure, batch)) => {
                 self.next = next;
+                if batch.is_some() {
+                    self.crew.send(Event::BatchRolledBack);
+                }
                 self.answer(failure, Met { slice, rows, batch, settling: false })
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
@@ -192,6 +195,7 @@ impl Worker<'_> {
         match settle::settle(lane.as_mut(), lease, &unsettled.sent).await {
             Ok(settle::Settled::Committed) => Ok(self.committed(unsettled.errand, slice, &unsettled.sent, in_hand)),
             Ok(settle::Settled::RolledBack) => {
+                self.crew.send(Event::BatchRolledBack);
                 if unsettled.sent.took >= self.crew.batch.statement_timeout {
                     self.crew.sizing(slice.pass).shrink(unsettled.rows);
                 }

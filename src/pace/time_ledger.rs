@@ -42,9 +42,19 @@ impl TimeLedger {
 
     /// What went where until now; what is still going on is counted where it seems to go.
     pub fn spent(&self, now: Instant) -> BTreeMap<Bucket, Duration> {
+        self.sum(now, true)
+    }
+
+    /// What went where for good: a batch in hand is not in it, because where its time goes is known when it has ended.
+    /// No bucket ever falls.
+    pub fn settled(&self, now: Instant) -> BTreeMap<Bucket, Duration> {
+        self.sum(now, false)
+    }
+
+    fn sum(&self, now: Instant, with_batches_in_hand: bool) -> BTreeMap<Bucket, Duration> {
         let books = self.books();
         let mut spent = books.closed.clone();
-        for spending in &books.workers {
+        for spending in books.workers.iter().filter(|spending| with_batches_in_hand || spending.batch.is_none()) {
             for (bucket, took) in spending.batch.iter().flatten() {
                 *spent.entry(bucket.clone()).or_default() += *took;
             }
@@ -132,6 +142,7 @@ mod tests {
         watch.begin_batch(Bucket::Boundary, at(1));
         watch.turn_to(Bucket::Apply, at(2));
         assert_eq!(seconds(&ledger.spent(at(5)), &Bucket::Apply), 3.0, "while it goes on");
+        assert_eq!(seconds(&ledger.settled(at(5)), &Bucket::Apply), 0.0, "not known yet");
         watch.end_batch(Some(Bucket::LockWait), at(5));
         watch.begin_batch(Bucket::Boundary, at(5));
         watch.turn_to(Bucket::Apply, at(6));
@@ -177,6 +188,30 @@ mod tests {
             let sum: Duration = ledger.spent(now).values().sum();
             let wall = now - start;
             prop_assert!(wall.abs_diff(sum) < Duration::from_micros(1), "{sum:?} of {wall:?}");
+        }
+
+        #[test]
+        fn what_is_settled_never_falls(turns in proptest::collection::vec((0..3_usize, 0..3_u8, 0..1000_u64), 0..60)) {
+            let mut now = Instant::now();
+            let ledger = TimeLedger::new(3, now);
+            let mut in_batch = [false; 3];
+            for (worker, turn, millis) in turns {
+                now += Duration::from_millis(millis);
+                let (before, watch) = (ledger.settled(now), ledger.stopwatch(worker as u32));
+                match (in_batch[worker], turn) {
+                    (false, 0) => watch.turn_to(Bucket::Rate, now),
+                    (false, _) => watch.begin_batch(Bucket::Boundary, now),
+                    (true, 0) => watch.turn_to(Bucket::Apply, now),
+                    (true, 1) => watch.end_batch(Some(Bucket::Retry), now),
+                    (true, _) => watch.end_batch(None, now),
+                }
+                in_batch[worker] = turn == 0 && in_batch[worker] || turn > 0 && !in_batch[worker];
+                let after = ledger.settled(now);
+                for (bucket, before) in before {
+                    let after = after.get(&bucket).copied().unwrap_or_default();
+                    prop_assert!(after >= before, "{} falls from {:?} to {:?}", bucket, before, after);
+                }
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ mod every_key_once;
 mod faults;
 mod identifiers;
 mod keys;
+mod metrics;
 mod one_holder;
 mod quarantine;
 mod round_trips;
@@ -38,3 +39,6 @@ mod job_on_real_input;
 
 #[path = "../torture/mod.rs"]
 mod torture;
+
+#[path = "../dashboards/shipped.rs"]
+mod shipped;

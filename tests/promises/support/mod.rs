@@ -4,13 +4,14 @@
 //! one); [`tidegate`] (the program as a
 //! child process, given a [`job`]); [`until`](until()) (the one place that waits); [`counted`] (the table that shows a row visited
 //! twice or never); [`random`], [`tier`] (how often); [`stall`] (a runner that sleeps, and who takes over); [`replica`] (a primary with a streaming standby), [`lag`] (how far it is behind, by the
-//! test's own measure), [`slow`] (a run that takes long enough to be looked at).
+//! test's own measure), [`slow`] (a run that takes long enough to be looked at), [`prometheus`] (who looks at one).
 
 mod counted;
 mod job;
 mod lag;
 mod pgbouncer;
 mod postgres;
+mod prometheus;
 mod random;
 mod replica;
 mod role;
@@ -27,6 +28,7 @@ pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use lag::{LagWatch, Sample};
 pub(crate) use postgres::{Cluster, postgres_versions, program};
+pub(crate) use prometheus::{Prometheus, promtool};
 pub(crate) use random::Random;
 pub(crate) use replica::Replicated;
 pub(crate) use role::Role;

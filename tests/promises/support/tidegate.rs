@@ -150,6 +150,12 @@ impl Process {
         std::fs::read_to_string(&self.streams[0]).expect("plain text").matches(words).count()
     }
 
+    /// What stands between these words on stderr, where they are there by now.
+    pub(crate) fn said_between(&self, before: &str, after: &str) -> Option<String> {
+        let said = std::fs::read_to_string(&self.streams[1]).expect("plain text");
+        Some(said.split_once(before)?.1.split_once(after)?.0.to_owned())
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(self) -> Finished {
         self.signal(Signal::KILL);

@@ -1,0 +1,3 @@
+//! What is answered over HTTP? The only home of axum.
+
+pub mod exporter;
