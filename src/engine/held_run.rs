@@ -5,6 +5,7 @@ use super::admission::Admitted;
 use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
+use super::live::{self, Dials, Live};
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::soundness;
@@ -14,7 +15,7 @@ use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
-use crate::job::{Job, Pace};
+use crate::job::Pace;
 use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -42,7 +43,7 @@ pub(super) struct HeldRun {
     options: Options,
     record: RunRecord,
     runner: Runner,
-    workers: u32,
+    live: Live,
     begun: Instant,
     rows_before: u64,
     /// Rows that are set aside, as last read.
@@ -62,21 +63,21 @@ impl HeldRun {
     pub(super) async fn new(
         database: Arc<dyn Database>,
         mut ledger: Ledger,
-        job: &Job,
         admitted: Admitted,
         runner: Runner,
         options: &Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
-        let Admitted { record, work, workers, sizes, resumed } = admitted;
+        let Admitted { record, work, job, bounds, live, set, resumed } = admitted;
+        let dials = Dials::of(&job, bounds);
         let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();
         let estimated_rows = record.estimated_rows.unsigned_abs();
         let _ = events.send(Event::Started { run: record.id, resumed, estimated_rows, progress });
-        let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
-        let time = TimeLedger::new(workers, begun);
+        let (law, gate) = pacing::law_and_gate(&job.pace, &dials, begun);
+        let time = TimeLedger::new(dials.workers, begun);
         let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
         let spent = ledger.time_spent(record.id).await?;
         let board = Arc::new(Board::new(Arc::clone(&time), spent, held_before, begun));
@@ -94,7 +95,7 @@ impl HeldRun {
             gate,
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time,
-            sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)].map(Mutex::new),
+            sizing: [Sizing::of_walk(dials.sizes), Sizing::of_sweep(dials.sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
@@ -102,21 +103,23 @@ impl HeldRun {
             troubles: Troubles::default(),
             board: Arc::clone(&board),
             slices: Default::default(),
+            dials: watch::Sender::new(dials),
             events: events.clone(),
         };
-        let sensors = database.sensors(job)?;
+        live::tell(set, &crew, &board);
+        let sensors = database.sensors(&job)?;
         Ok(Self {
             crew: Arc::new(crew),
             control: Control::new(database, Some(ledger), events),
             board,
-            pace: job.pace.clone(),
+            pace: job.pace,
             law,
             sensors,
             options: options.clone(),
             rows_quarantined: record.rows_quarantined.unsigned_abs(),
             record,
             runner,
-            workers,
+            live,
             begun,
             rows_before: progress.rows_changed,
         })
@@ -169,9 +172,11 @@ impl HeldRun {
     }
 
     async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
-        let Self { crew, control, board, pace, law, sensors, options, record, runner, workers, .. } = self;
+        let Self { crew, control, board, pace, law, sensors, options, record, runner, live, .. } = self;
         let watch = Watch {
             control: control.another(),
+            crew,
+            live,
             requests: &crew.watch,
             gate: &crew.gate,
             tally: &crew.tally,
@@ -181,7 +186,7 @@ impl HeldRun {
             lease: options.lease,
             events: crew.events.clone(),
         };
-        let passes = Passes { crew, control, board, record, runner, workers: *workers };
+        let passes = Passes { crew, control, board, record, runner };
         let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
         let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
         let mut walk = pin!(passes.walk());
