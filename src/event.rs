@@ -112,6 +112,24 @@ pub enum Event {
         /// Because of what.
         why: String,
     },
+    /// A knob has another value than before, because somebody set it or because what they set has ended.
+    KnobSet {
+        /// Which: `batch.rows`.
+        knob: String,
+        /// The value before; `None`: none, which is no limit.
+        from: Option<String>,
+        /// The value in force from now on.
+        to: Option<String>,
+        /// Who set it, until when and why; or that it has ended.
+        why: String,
+    },
+    /// What was set over the job file does not fit it any more, and is left out.
+    KnobIgnored {
+        /// Which.
+        knob: String,
+        /// Why, in the words of the job file's check.
+        why: String,
+    },
     /// The database cannot be reached; workers wait and try again.
     ConnectionLost {
         /// What the last try met; never a password.

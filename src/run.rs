@@ -141,6 +141,8 @@ pub enum Answer {
     AlreadySo,
     /// The run's state does not allow it.
     Refused,
+    /// Somebody did something to the run since it was looked at.
+    Conflict,
 }
 
 /// Decides an intent. `runner_alive`: somebody may have a batch in hand, so a stop is first asked, then reached.

@@ -2,7 +2,7 @@
 //! engine does not know it.
 
 use super::holds::Holds;
-use super::wording::{count, counted, duration, percent, say, seconds_range};
+use super::wording::{count, counted, duration, percent, say, seconds_range, value};
 use crate::engine::Meter;
 use crate::event::{Event, Progress};
 use crate::plan::Forecast;
@@ -124,6 +124,10 @@ impl View {
             Event::HeldTooLong { reason, lasted } => {
                 self.say(&format!("held for {} by now: {reason}", duration(lasted)));
             }
+            Event::KnobSet { knob, from, to, why } => {
+                self.say(&format!("{knob} {} → {}, {why}", value(from.as_deref()), value(to.as_deref())));
+            }
+            Event::KnobIgnored { knob, why } => self.say(&format!("{knob} stays as the job file has it: {why}")),
             // Seen in the rate; `why` keeps the last ten.
             Event::SpeedChanged { .. } => {}
             // What becomes of a batch is told by what follows, and how the run ended by the summary.

@@ -3,7 +3,7 @@
 use super::exit::{Exit, database_failed};
 use super::job_name::job_name;
 use super::target::target;
-use super::wording::{print, print_json, time};
+use super::wording::{print, print_json, time, value};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, RecordedEvent};
 use serde_json::json;
@@ -40,15 +40,18 @@ async fn events(database: &dyn Database, job: Option<&str>, last: u32) -> Result
 fn record(event: &RecordedEvent) -> serde_json::Value {
     json!({
         "run": event.run, "job": event.job, "at": time(event.at), "kind": event.kind, "actor": event.actor,
-        "reason": event.reason, "from": event.from, "to": event.to, "detail": event.detail,
+        "reason": event.reason, "knob": event.knob, "from": event.from, "to": event.to, "detail": event.detail,
     })
 }
 
 fn line(event: &RecordedEvent) -> String {
-    let what = match (&event.from, &event.to) {
-        (Some(from), Some(to)) => format!("{from} → {to}"),
-        (None, Some(to)) => format!("{} as {to}", event.kind),
-        _ => event.kind.clone(),
+    let what = match (&event.knob, &event.from, &event.to) {
+        (Some(knob), from, to) => {
+            format!("{} {knob} {} → {}", event.kind, value(from.as_deref()), value(to.as_deref()))
+        }
+        (None, Some(from), Some(to)) => format!("{from} → {to}"),
+        (None, None, Some(to)) => format!("{} as {to}", event.kind),
+        (None, _, None) => event.kind.clone(),
     };
     let more = [&event.reason, &event.detail].into_iter().flatten().map(|text| format!(": {text}"));
     format!("{} {} #{} {what} by {}{}", time(event.at), event.job, event.run, event.actor, more.collect::<String>())

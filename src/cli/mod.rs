@@ -14,6 +14,7 @@ mod packaging;
 mod plan;
 mod quarantine;
 mod run;
+mod set;
 mod signals;
 mod status;
 mod summary;
@@ -98,11 +99,13 @@ enum Command {
         last: u32,
     },
     /// Begin no batch until resumed; in force within one batch
-    Pause(control::ControlArguments),
+    Pause(control::PauseArguments),
     /// Go on after a pause
-    Resume(control::ControlArguments),
+    Resume(control::ResumeArguments),
     /// End a run; what was committed stays
-    Cancel(control::ControlArguments),
+    Cancel(control::CancelArguments),
+    /// Change how fast a run goes; in force within one batch. Without values: what can be changed
+    Set(set::SetArguments),
     /// Rows that could not be changed: look at them, try them again
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -155,9 +158,10 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Status { job, watch } => status::status(&shared, job.as_deref(), watch).await,
         Command::Why { job } => why::why(&shared, &job).await,
         Command::History { job, last } => history::history(&shared, job.as_deref(), last).await,
-        Command::Pause(arguments) => control::ask(&shared, crate::run::Intent::Pause, &arguments).await,
-        Command::Resume(arguments) => control::ask(&shared, crate::run::Intent::Resume, &arguments).await,
-        Command::Cancel(arguments) => control::ask(&shared, crate::run::Intent::Cancel, &arguments).await,
+        Command::Pause(arguments) => control::ask(&shared, &arguments.into()).await,
+        Command::Resume(arguments) => control::ask(&shared, &arguments.into()).await,
+        Command::Cancel(arguments) => control::ask(&shared, &arguments.into()).await,
+        Command::Set(arguments) => set::set(&shared, &arguments).await,
         Command::Quarantine(command) => quarantine::quarantine(&shared, &command).await,
         Command::Init { print, dialect } => init::init(&shared, print, dialect).await,
         Command::Demo(arguments) => demo::demo(&shared, &arguments).await,

@@ -4,17 +4,14 @@ use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
 use super::target::target;
 use super::watch::watch;
-use super::wording::{count, counted, duration, percent, print, print_json, seconds_range, time};
+use super::wording::{count, counted, duration, percent, print, print_json, seconds_range, time, value};
 use super::{Output, Shared};
-use crate::db::{Database, Failure, RunRecord};
+use crate::db::{Database, Failure, Override, RunRecord};
 use crate::engine::Tally;
 use crate::event::Progress;
 use crate::run::RunState;
 use serde_json::json;
 use std::time::Duration;
-
-/// A run and how far it is.
-pub(super) type Shown = (RunRecord, Progress);
 
 /// Shows one job's run in full, or a line per job.
 pub(super) async fn status(shared: &Shared, job: Option<&str>, watched: bool) -> Exit {
@@ -35,13 +32,20 @@ pub(super) async fn status(shared: &Shared, job: Option<&str>, watched: bool) ->
             return fail(&format!("job {job} has no run in {}", database.address()), Exit::Failed);
         }
         (Output::Text, _) if runs.is_empty() => print("no runs yet"),
-        (Output::Text, Some(_)) => runs.iter().for_each(|(run, progress)| print(&in_full(run, *progress))),
+        (Output::Text, Some(_)) => runs.iter().for_each(|shown| print(&in_full(shown))),
         (Output::Text, None) => print(&table(&runs)),
     }
     Exit::Done
 }
 
-async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunRecord, Progress)>, Failure> {
+/// A run as it is shown.
+pub(super) struct Shown {
+    pub(super) run: RunRecord,
+    pub(super) progress: Progress,
+    pub(super) overrides: Vec<Override>,
+}
+
+async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<Shown>, Failure> {
     let mut ledger = database.ledger().await?;
     if !ledger.is_installed().await? {
         return Ok(Vec::new());
@@ -51,15 +55,16 @@ async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunReco
         None => ledger.newest_runs().await?,
     };
     let mut runs = Vec::new();
-    for record in records {
-        let slices = ledger.slices(record.id).await?;
-        let progress = Tally::new(&slices, record.estimated_rows).progress();
-        runs.push((record, progress));
+    for run in records {
+        let slices = ledger.slices(run.id).await?;
+        let progress = Tally::new(&slices, run.estimated_rows).progress();
+        let overrides = ledger.overrides(run.id).await?;
+        runs.push(Shown { run, progress, overrides });
     }
     Ok(runs)
 }
 
-pub(super) fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
+pub(super) fn record(Shown { run, progress, overrides }: &Shown) -> serde_json::Value {
     let runner = run.held.as_ref().map(|held| {
         json!({
             "actor": held.runner.actor, "host": held.runner.host, "pid": held.runner.pid, "alive": held.is_alive(),
@@ -73,7 +78,24 @@ pub(super) fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Val
         "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
         "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
         "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
+        "run_version": run.version, "resume_at": run.resume_at.map(time),
+        "overrides": overrides.iter().map(override_record).collect::<Vec<_>>(),
     })
+}
+
+/// What was set over the job file, for programs.
+pub(super) fn override_record(set: &Override) -> serde_json::Value {
+    json!({
+        "knob": set.knob, "value": set.value, "was": set.was, "actor": set.actor, "reason": set.reason,
+        "set_at": time(set.set_at), "expires_at": set.expires_at.map(time),
+    })
+}
+
+/// Who set it, since when and until when.
+pub(super) fn override_source(set: &Override) -> String {
+    let until = set.expires_at.map_or("until it is taken back".to_owned(), |at| format!("until {}", time(at)));
+    let reason = set.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("by {} since {} {until}{reason}", set.actor, time(set.set_at))
 }
 
 /// The runner's own forecast, while it lives and walks.
@@ -99,9 +121,9 @@ pub(super) fn state(run: &RunRecord) -> String {
 }
 
 /// A line per run that fits 80 columns.
-fn table(runs: &[(RunRecord, Progress)]) -> String {
+fn table(runs: &[Shown]) -> String {
     let mut lines = vec![format!("{:<26} {:<22} {:>7} {:>13}  {}", "JOB", "STATE", "DONE", "ROWS", "ETA")];
-    for (run, progress) in runs {
+    for Shown { run, progress, .. } in runs {
         let mut job = run.job.clone();
         if job.len() > 26 {
             job.truncate(25);
@@ -126,12 +148,15 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
     lines.join("\n")
 }
 
-pub(super) fn in_full(run: &RunRecord, progress: Progress) -> String {
+pub(super) fn in_full(Shown { run, progress, overrides }: &Shown) -> String {
     let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
     let mut line = |name: &str, words: String| lines.push(format!("  {name:<9} {words}"));
     if let Some(actor) = &run.actor {
         let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         line("since", format!("{} by {actor}{reason}", time(run.moved_at)));
+    }
+    if let Some(resume_at) = run.resume_at {
+        line("until", format!("{}, when it goes on by itself", time(resume_at)));
     }
     line("progress", format!("{} of the key space", percent(progress.share)));
     line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
@@ -141,6 +166,10 @@ pub(super) fn in_full(run: &RunRecord, progress: Progress) -> String {
     }
     if run.retries > 0 {
         line("retries", count(run.retries.unsigned_abs()));
+    }
+    for set in overrides {
+        let was = value(set.was.as_deref());
+        line("set", format!("{} {} (job file: {was}) {}", set.knob, set.value, override_source(set)));
     }
     if let Some((low, high)) = eta(run) {
         line("eta", seconds_range(low, high));
@@ -168,6 +197,9 @@ fn next_step(run: &RunRecord) -> Option<String> {
     let job = &run.job;
     Some(match run.state {
         RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),
+        RunState::Paused if run.pause_is_over() => {
+            "its pause is over: `tidegate run` with its job file goes on".to_owned()
+        }
         RunState::Paused => format!("`tidegate resume {job}` lets it go on"),
         RunState::Failed => "mend the cause, then `tidegate run` with its job file goes on".to_owned(),
         RunState::Succeeded if run.rows_quarantined > 0 => {

@@ -52,9 +52,7 @@ pub(super) async fn watch(database: &dyn Database, job: Option<&str>, output: Ou
                 vec![json!({ "version": 1, "runs": runs.iter().map(record).collect::<Vec<_>>() }).to_string()]
             }
             (Output::Json, ..) => continue,
-            (Output::Text, Some(_), Some((run, progress))) => {
-                in_full(run, *progress).lines().map(str::to_owned).collect()
-            }
+            (Output::Text, Some(_), Some(shown)) => in_full(shown).lines().map(str::to_owned).collect(),
             (Output::Text, ..) => rows(runs),
         };
         let head = (output == Output::Text).then(|| head(&database.address(), runs, *at, away.as_ref()));
@@ -95,16 +93,17 @@ impl Lookout<'_> {
             if record.state.is_over() {
                 self.over.insert(record.id, progress);
             }
-            shown.push((record, progress));
+            let overrides = ledger.overrides(record.id).await?;
+            shown.push(Shown { run: record, progress, overrides });
         }
         // What may still move comes first.
-        shown.sort_by_key(|(record, _)| record.state.is_over());
+        shown.sort_by_key(|shown| shown.run.state.is_over());
         Ok(shown)
     }
 }
 
 fn head(address: &str, runs: &[Shown], at: SystemTime, away: Option<&Failure>) -> String {
-    let moving = runs.iter().filter(|(run, _)| run.state.lets_batches_begin()).count();
+    let moving = runs.iter().filter(|shown| shown.run.state.lets_batches_begin()).count();
     let seen = time(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
     match away {
         None => format!("{address}, {} ({moving} running), {seen}", counted(runs.len() as u64, "run")),
@@ -121,7 +120,7 @@ fn rows(runs: &[Shown]) -> Vec<String> {
 }
 
 fn row(shown: &Shown) -> Vec<String> {
-    let (run, progress) = shown;
+    let Shown { run, progress, .. } = shown;
     let mut numbers = vec![format!("{} rows", count(progress.rows_changed))];
     // The rate of a run that is held is that of before.
     let walks = run.state.lets_batches_begin() && run.held.as_ref().is_some_and(|held| held.is_alive());

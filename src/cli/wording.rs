@@ -68,6 +68,11 @@ pub(super) fn seconds_range(low: f64, high: f64) -> String {
     if low == high { low } else { format!("{low} to {high}") }
 }
 
+/// A knob's value as people read it; without one nothing is limited.
+pub(super) fn value(value: Option<&str>) -> &str {
+    value.unwrap_or("none")
+}
+
 /// Bytes in binary units: `1.5 GiB`.
 pub(super) fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -31,8 +31,8 @@ pub use dialect::Dialect;
 pub use failure::{Class, Failure, RowFault};
 pub(crate) use ledger::MEND;
 pub use ledger::{
-    Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
-    SCHEMA_VERSION, SliceRecord, Success, Taken, TimeSpent,
+    Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewRun, Override, QuarantinedRow, RecordedEvent,
+    Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Success, Taken, TimeSpent,
 };
 pub use postgres::PostgresUrl;
 pub use preparation::preparation;

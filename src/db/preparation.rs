@@ -14,7 +14,7 @@ pub fn preparation(dialect: Dialect) -> String {
     }
 }
 
-/// The GRANTs for the role that runs jobs: what, and on which of our objects.
+/// The GRANTs for the role that runs jobs: what, and on which of our objects. One on each line, or it is none.
 pub(super) fn grants() -> impl Iterator<Item = (&'static str, &'static str)> {
     let grants = GRANTS.lines().filter_map(|line| line.strip_prefix("grant ")?.strip_suffix(" to ROLE;"));
     grants.filter_map(|grant| grant.split_once(" on "))
@@ -24,9 +24,9 @@ const GRANTS: &str = "
 -- For the role that runs the jobs; put its name for ROLE.
 grant usage on schema tidegate to ROLE;
 grant select on tidegate.meta to ROLE;
-grant select, insert, update on tidegate.run, tidegate.slice, tidegate.pace, tidegate.time_ledger, tidegate.quarantine
-    to ROLE;
-grant select, insert, update, delete on tidegate.heartbeat to ROLE;
+grant select, insert, update on tidegate.run, tidegate.slice, tidegate.pace to ROLE;
+grant select, insert, update on tidegate.time_ledger, tidegate.quarantine to ROLE;
+grant select, insert, update, delete on tidegate.heartbeat, tidegate.override to ROLE;
 grant select, insert on tidegate.event to ROLE;
 
 -- And per job, as `tidegate plan` says it, for instance:

@@ -1,10 +1,11 @@
 //! May this job run now, and is it a new run or an old one that goes on? Finds or creates the run's record and takes
 //! its lease.
 
+use super::live::{Bounds, Live};
 use super::{Options, Outcome, planning};
 use crate::db::{Class, Database, Failure, Held, Ledger, NewRun, RunRecord, Taken};
+use crate::event::Event;
 use crate::job::{self, Difference, Job};
-use crate::pace::Sizes;
 use crate::plan::{Plan, Work, resolve};
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -17,8 +18,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) struct Admitted {
     pub(super) record: RunRecord,
     pub(super) work: Work,
-    pub(super) workers: u32,
-    pub(super) sizes: Sizes,
+    /// The job with what is set over it.
+    pub(super) job: Job,
+    pub(super) bounds: Bounds,
+    pub(super) live: Live,
+    /// What is to be told of that.
+    pub(super) set: Vec<Event>,
     pub(super) resumed: bool,
 }
 
@@ -62,6 +67,7 @@ pub(super) async fn admit(
     if resumed {
         ledger.keep_job_text(run, &runner.holder, &job.text).await?;
     }
+    let overrides = ledger.overrides_in_force(run).await?;
     let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
     // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
     // depends on is pinned by its place, which every batch compares.
@@ -73,13 +79,10 @@ pub(super) async fn admit(
             return Ok(Admission::Not(Outcome::Refused(refusals)));
         }
     };
-    Ok(Admission::Admitted(Box::new(Admitted {
-        record,
-        work: resolved.work,
-        workers: resolved.workers,
-        sizes: resolved.sizes,
-        resumed,
-    })))
+    let bounds = Bounds::of(&facts);
+    let mut live = Live::new(job, bounds);
+    let (job, set) = live.hear(overrides).map_or((job.clone(), Vec::new()), |heard| (heard.job, heard.events));
+    Ok(Admission::Admitted(Box::new(Admitted { record, work: resolved.work, job, bounds, live, set, resumed })))
 }
 
 enum Decision {
@@ -102,7 +105,9 @@ fn decide(newest: Option<RunRecord>, job: &Job, options: &Options) -> Decision {
     match record.state {
         RunState::Succeeded => Decision::Answer(Outcome::AlreadySucceeded(Box::new(record))),
         RunState::Cancelled => Decision::Answer(Outcome::Cancelled(Box::new(record))),
-        RunState::Paused if !options.restart => Decision::Answer(Outcome::Paused(Box::new(record))),
+        RunState::Paused if !options.restart && !record.pause_is_over() => {
+            Decision::Answer(Outcome::Paused(Box::new(record)))
+        }
         _ if options.restart => Decision::Answer(Outcome::NotOver(Box::new(record))),
         _ => Decision::GoOn(record.id),
     }

@@ -3,6 +3,7 @@
 
 use super::batch::Committed;
 use super::board::Board;
+use super::live::Dials;
 use super::tally::Tally;
 use super::troubles::Troubles;
 use super::watch::WatchRequests;
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// What a run's workers share.
 pub(super) struct Crew {
@@ -46,6 +47,8 @@ pub(super) struct Crew {
     pub(super) troubles: Troubles,
     pub(super) board: Arc<Board>,
     pub(super) slices: Mutex<VecDeque<SliceRecord>>,
+    /// How fast the run is to go, as the job and what is set over it say.
+    pub(super) dials: watch::Sender<Dials>,
     pub(super) events: UnboundedSender<Event>,
 }
 
@@ -58,6 +61,16 @@ impl Crew {
     /// The next slice that no worker has.
     pub(super) fn next_slice(&self) -> Option<SliceRecord> {
         self.slices.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Somebody else is to walk the rest of this slice, before any other.
+    pub(super) fn give_back(&self, slice: SliceRecord) {
+        self.slices.lock().unwrap_or_else(PoisonError::into_inner).push_front(slice);
+    }
+
+    /// Whether there is a slice that no worker has.
+    pub(super) fn has_slices(&self) -> bool {
+        !self.slices.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The proof that a slice may be walked.

@@ -6,6 +6,7 @@ use super::board::Board;
 use super::control::Control;
 use super::crew::Crew;
 use super::farewell::Farewell;
+use super::live::{self, Dials, Live};
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::soundness;
@@ -15,7 +16,7 @@ use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
-use crate::job::{Job, Pace};
+use crate::job::Pace;
 use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -44,7 +45,7 @@ pub(super) struct HeldRun {
     options: Options,
     record: RunRecord,
     runner: Runner,
-    workers: u32,
+    live: Live,
     begun: Instant,
     rows_before: u64,
     /// Rows that are set aside, as last read.
@@ -64,13 +65,13 @@ impl HeldRun {
     pub(super) async fn new(
         database: Arc<dyn Database>,
         mut ledger: Ledger,
-        job: &Job,
         admitted: Admitted,
         runner: Runner,
         options: &Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
-        let Admitted { record, work, workers, sizes, resumed } = admitted;
+        let Admitted { record, work, job, bounds, live, set, resumed } = admitted;
+        let dials = Dials::of(&job, bounds);
         let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
@@ -85,8 +86,8 @@ impl HeldRun {
             rows_quarantined: record.rows_quarantined.unsigned_abs(),
             progress,
         });
-        let (law, gate) = pacing::law_and_gate(&job.pace, workers, begun);
-        let time = TimeLedger::new(workers, begun);
+        let (law, gate) = pacing::law_and_gate(&job.pace, &dials, begun);
+        let time = TimeLedger::new(dials.workers, begun);
         let held_before = Duration::try_from_secs_f64(record.held_seconds).unwrap_or_default();
         let spent = ledger.time_spent(record.id).await?;
         let board = Arc::new(Board::new(Arc::clone(&time), spent, held_before, begun));
@@ -104,7 +105,7 @@ impl HeldRun {
             gate,
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time,
-            sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)].map(Mutex::new),
+            sizing: [Sizing::of_walk(dials.sizes), Sizing::of_sweep(dials.sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
             retries: AtomicU64::new(0),
@@ -112,24 +113,26 @@ impl HeldRun {
             troubles: Troubles::default(),
             board: Arc::clone(&board),
             slices: Default::default(),
+            dials: watch::Sender::new(dials),
             events: events.clone(),
         };
         let crew = Arc::new(crew);
         let farewell = Farewell::of(&crew);
-        let sensors = database.sensors(job)?;
+        live::tell(set, &crew, &board);
+        let sensors = database.sensors(&job)?;
         Ok(Self {
             crew,
             farewell,
             control: Control::new(database, Some(ledger), events),
             board,
-            pace: job.pace.clone(),
+            pace: job.pace,
             law,
             sensors,
             options: options.clone(),
             rows_quarantined: record.rows_quarantined.unsigned_abs(),
             record,
             runner,
-            workers,
+            live,
             begun,
             rows_before: progress.rows_changed,
         })
@@ -188,9 +191,11 @@ impl HeldRun {
     }
 
     async fn walk_and_watch(&mut self, mut stop: watch::Receiver<bool>) -> End {
-        let Self { crew, control, board, pace, law, sensors, options, record, runner, workers, .. } = self;
+        let Self { crew, control, board, pace, law, sensors, options, record, runner, live, .. } = self;
         let watch = Watch {
             control: control.another(),
+            crew,
+            live,
             requests: &crew.watch,
             gate: &crew.gate,
             tally: &crew.tally,
@@ -200,7 +205,7 @@ impl HeldRun {
             lease: options.lease,
             events: crew.events.clone(),
         };
-        let passes = Passes { crew, control, board, record, runner, workers: *workers };
+        let passes = Passes { crew, control, board, record, runner };
         let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
         let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
         let mut walk = pin!(passes.walk());

@@ -2,8 +2,8 @@
 //! state tables; here it is only done.
 //!
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
-//! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel) and `pacing` (signals, window,
-//! hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
+//! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel), `live` (what operators
+//! set) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
 //! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT; `errand` says what the next batch is for.
 //! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box.
 
@@ -18,6 +18,7 @@ mod errand;
 mod farewell;
 mod held_run;
 mod isolation;
+mod live;
 mod meter;
 mod pacing;
 mod passes;
@@ -143,7 +144,7 @@ pub async fn run(
     match admission::admit(database.as_ref(), &mut ledger, job, &runner, options).await? {
         admission::Admission::Not(outcome) => Ok(outcome),
         admission::Admission::Admitted(admitted) => {
-            held_run::HeldRun::new(database, ledger, job, *admitted, runner, options, events).await?.run(stop).await
+            held_run::HeldRun::new(database, ledger, *admitted, runner, options, events).await?.run(stop).await
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::board::Board;
 use super::crew::Crew;
+use super::live::Dials;
 use super::meter::Meter;
 use crate::db::Happening;
 use crate::event::{Event, Observation, ObservedSignal, Reason};
@@ -62,6 +63,7 @@ impl<'a> Pacing<'a> {
         }
         let mut turns = interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut dials = self.crew.watch_dials();
         loop {
             let closed = self.turn().await;
             if let Some(closed) = closed.filter(|_| until_window_closes) {
@@ -74,6 +76,12 @@ impl<'a> Pacing<'a> {
                     while let Ok(reading) = heard.try_recv() {
                         self.law.note(reading);
                     }
+                }
+                // The crew has the sender.
+                _ = dials.changed() => {
+                    let dials = dials.borrow_and_update();
+                    self.law.set_limits(&dials.limits);
+                    self.law.set_workers(dials.workers);
                 }
                 _ = turns.tick() => {}
             }
@@ -152,12 +160,11 @@ impl<'a> Pacing<'a> {
 
 /// What judges a run's signals, and the gate as it stands before anything was read: shut where there is anything to read,
 /// or no window is open.
-pub(super) fn law_and_gate(pace: &Pace, workers: u32, now: Instant) -> (Law, Gate) {
-    let limits = pace.signals.iter().flat_map(|signal| signal.limits.clone()).collect();
-    let mut law = Law::new(limits, workers, now);
+pub(super) fn law_and_gate(pace: &Pace, dials: &Dials, now: Instant) -> (Law, Gate) {
+    let mut law = Law::new(dials.limits.clone(), dials.workers, now);
     let mut first = law.judge(now, true);
     first.held.extend(closed(pace, SystemTime::now()));
-    let gate = Gate::new(workers, pace.duty.unwrap_or(1.0), Rate::new(pace.max_rows_per_second), &first);
+    let gate = Gate::new(dials.workers, dials.duty, Rate::new(dials.rate), &first);
     (law, gate)
 }
 

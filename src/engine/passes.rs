@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::key::KeyRange;
 use crate::run::RunState;
 use crate::runner::Runner;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -28,7 +29,6 @@ pub(super) struct Passes<'a> {
     pub(super) board: &'a Board,
     pub(super) record: &'a RunRecord,
     pub(super) runner: &'a Runner,
-    pub(super) workers: u32,
 }
 
 impl Passes<'_> {
@@ -127,22 +127,50 @@ impl Passes<'_> {
 
     /// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
     async fn work_together(&self) -> Result<bool, Failure> {
-        let mut working = JoinSet::new();
-        for number in 0..self.workers {
-            let crew = Arc::clone(self.crew);
-            working.spawn(async move { worker::work(&crew, number).await });
-        }
+        let (mut working, mut at_work) = (JoinSet::new(), BTreeSet::new());
+        let mut dials = self.crew.watch_dials();
         let mut first = None;
-        while let Some(ended) = working.join_next().await {
-            let ended = ended.unwrap_or_else(|error| Err(Failure::fatal(format!("a worker died: {error}"))));
-            if let Err(failure) = ended {
-                self.crew.gate.stop();
-                first.get_or_insert(failure);
+        loop {
+            self.send_to_work(&mut working, &mut at_work);
+            tokio::select! {
+                ended = working.join_next() => match ended {
+                    None => break,
+                    Some(Ok((number, worked))) => {
+                        at_work.remove(&number);
+                        self.stop_at_failure(worked, &mut first);
+                    }
+                    Some(Err(error)) => {
+                        self.stop_at_failure(Err(Failure::fatal(format!("a worker died: {error}"))), &mut first);
+                    }
+                },
+                // The crew lives longer than this, and it has the sender.
+                _ = dials.changed() => {}
             }
         }
         match first {
             Some(failure) => Err(failure),
             None => Ok(!self.crew.gate.is_stopped()),
+        }
+    }
+
+    /// Lets every worker walk that there is to be and that does not, while there is something to walk: there may be more of
+    /// them than before, and one that was dismissed gives its slice back.
+    fn send_to_work(&self, working: &mut JoinSet<(u32, Result<(), Failure>)>, at_work: &mut BTreeSet<u32>) {
+        for number in 0..self.crew.gate.workers() {
+            if self.crew.gate.is_stopped() || !self.crew.has_slices() {
+                return;
+            }
+            if at_work.insert(number) {
+                let crew = Arc::clone(self.crew);
+                working.spawn(async move { (number, worker::work(&crew, number).await) });
+            }
+        }
+    }
+
+    fn stop_at_failure(&self, worked: Result<(), Failure>, first: &mut Option<Failure>) {
+        if let Err(failure) = worked {
+            self.crew.gate.stop();
+            first.get_or_insert(failure);
         }
     }
 }

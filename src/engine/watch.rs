@@ -3,9 +3,11 @@
 
 use super::board::Board;
 use super::control::Control;
+use super::crew::Crew;
 use super::kill_point;
+use super::live::Live;
 use super::tally::Tally;
-use crate::db::{Beat, Failure, Move};
+use crate::db::{Asked, Beat, Failure, Move};
 use crate::event::{Event, Reason};
 use crate::pace::Gate;
 use crate::plan::Forecast;
@@ -62,6 +64,9 @@ impl WatchRequests {
 /// Watches a run until it is cancelled or lost.
 pub(super) struct Watch<'a> {
     pub(super) control: Control,
+    pub(super) crew: &'a Crew,
+    /// What operators set over the job.
+    pub(super) live: &'a mut Live,
     pub(super) requests: &'a WatchRequests,
     pub(super) gate: &'a Gate,
     pub(super) tally: &'a Tally,
@@ -109,18 +114,34 @@ impl Watch<'_> {
             for happening in self.board.happenings() {
                 self.control.call(async |ledger| ledger.note(run, holder, &happening).await).await?;
             }
-            let cancelled = self.apply(&mut state, beat).await?;
+            // First of all the gate: a pause must not wait for what else there is to hear.
+            let cancelled = self.apply(&mut state, &beat).await?;
             self.looked();
             if cancelled {
                 return Ok(WatchEnd::Cancelled);
+            }
+            self.hear_what_is_set(&beat).await?;
+            if beat.pause_is_over {
+                self.control.call(async |ledger| ledger.end_pause(run).await).await?;
+                self.requests.wanted.notify_one();
             }
         }
     }
 
     async fn pause_where_asked(&mut self) -> Result<(), Failure> {
         let Some(reason) = self.requests.pause().take() else { return Ok(()) };
-        let (run, actor) = (self.run, self.runner.actor.as_str());
-        self.control.call(async |ledger| ledger.ask(run, Intent::Pause, actor, Some(&reason)).await).await.map(drop)
+        let (run, asked) = (self.run, Asked::by(&self.runner.actor, Some(&reason)));
+        self.control.call(async |ledger| ledger.ask(run, Intent::Pause, &asked).await).await.map(drop)
+    }
+
+    /// Brings into force what operators set, where something was done to the run since the last look.
+    async fn hear_what_is_set(&mut self, beat: &Beat) -> Result<(), Failure> {
+        if self.live.is_behind(beat) {
+            let run = self.run;
+            let overrides = self.control.call(async |ledger| ledger.overrides_in_force(run).await).await?;
+            self.live.apply(overrides, beat, self.crew, self.board);
+        }
+        Ok(())
     }
 
     /// Until the next look is due or wanted, or until a pause that was asked for is reached. `true`: there is something
@@ -135,8 +156,9 @@ impl Watch<'_> {
     }
 
     /// Sets the gate by the state that was read. `true`: the run is cancelled.
-    async fn apply(&mut self, state: &mut RunState, beat: Beat) -> Result<bool, Failure> {
-        let reason = beat.actor.map(|actor| Reason::OperatorPause { actor, reason: beat.reason });
+    async fn apply(&mut self, state: &mut RunState, beat: &Beat) -> Result<bool, Failure> {
+        let by = beat.actor.clone();
+        let reason = by.map(|actor| Reason::OperatorPause { actor, reason: beat.reason.clone() });
         if *state != beat.state {
             let reason = reason.clone().filter(|_| matches!(beat.state, RunState::Pausing | RunState::Paused));
             let _ = self.events.send(Event::Moved { to: beat.state, reason });

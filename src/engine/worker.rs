@@ -9,7 +9,7 @@ use super::recovery::{Met, Recovery};
 use super::settle;
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::pace::{Cost, InHand, Stopwatch};
+use crate::pace::{Cost, InHand, Passed, Stopwatch};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -40,11 +40,11 @@ pub(super) fn strange(looks: u32) -> Strange {
     }
 }
 
-/// Walks slices until none is left or the gate stops.
+/// Walks slices until none is left, the gate stops, or there are to be fewer workers and this one is too many.
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let recovery = Recovery::new(crew, number);
-    let mut worker = Worker { crew, time, recovery, lane: None, next: Errand::Change, lost: false };
+    let mut worker = Worker { crew, number, time, recovery, lane: None, next: Errand::Change, lost: false };
     let worked = worker.walk_all().await;
     crew.troubles.leave(number);
     worker.time.turn_to(Bucket::Idle, Instant::now());
@@ -53,11 +53,22 @@ pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
 
 struct Worker<'a> {
     crew: &'a Crew,
+    number: u32,
     time: Stopwatch,
     recovery: Recovery<'a>,
     lane: Option<Box<dyn Lane>>,
     next: Errand,
     lost: bool,
+}
+
+/// How a worker left a slice.
+enum Left {
+    /// Nothing more is to be done there.
+    Done,
+    /// The gate stopped.
+    Stopped,
+    /// This worker is to walk no more; another goes on where it was.
+    Dismissed,
 }
 
 /// What became of one turn at the gate.
@@ -76,15 +87,20 @@ impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.crew.next_slice() {
             self.next = Errand::Change;
-            if !self.walk(&slice).await? {
-                return Ok(());
+            match self.walk(&slice).await? {
+                Left::Done => {}
+                Left::Stopped => return Ok(()),
+                Left::Dismissed => {
+                    self.crew.give_back(slice);
+                    return Ok(());
+                }
             }
         }
         Ok(())
     }
 
-    /// Walks one slice to its end. `false`: the gate stopped.
-    async fn walk(&mut self, slice: &SliceRecord) -> Result<bool, Failure> {
+    /// Walks one slice to its end, as long as it may.
+    async fn walk(&mut self, slice: &SliceRecord) -> Result<Left, Failure> {
         let crew = self.crew;
         let lease = crew.slice_lease(slice);
         loop {
@@ -94,19 +110,25 @@ impl Worker<'_> {
             }
             // The batch is in hand only for this turn: whoever waits afterwards does not hold up a pause.
             let turn = {
-                let Some(in_hand) = crew.gate.pass(&self.time).await else { return Ok(false) };
+                // Whatever it has begun with this slice only it knows how to end.
+                let number = matches!(self.next, Errand::Change).then_some(self.number);
+                let in_hand = match crew.gate.pass(number, &self.time).await {
+                    Passed::InHand(in_hand) => in_hand,
+                    Passed::Dismissed => return Ok(Left::Dismissed),
+                    Passed::Stopped => return Ok(Left::Stopped),
+                };
                 self.turn(slice, &lease, &in_hand).await?
             };
             match turn {
                 Turn::GoOn => {}
-                Turn::SliceDone => return Ok(true),
+                Turn::SliceDone => return Ok(Left::Done),
                 Turn::LookAgain => {
                     self.time.turn_to(Bucket::Paused, Instant::now());
                     crew.look_again().await;
                 }
                 Turn::After(bucket, delay) => {
                     if !self.rests(bucket, delay).await {
-                        return Ok(false);
+                        return Ok(Left::Stopped);
                     }
                 }
             }

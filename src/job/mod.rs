@@ -8,7 +8,8 @@
 //!    words; `name`, `amount`, `statement` and `query` (over `sql`) read what a user wrote into a word; every number is
 //!    in `limit`.
 //! 3. `problem`: what is wrong, shown with a caret; its kinds are in `code`, and `secret` keeps passwords out of it.
-//! 4. `pinned`: what of a job must not change while it runs. `schema`: the same format for editors.
+//! 4. `pinned`: what of a job must not change while it runs. `overridden`: what may, and the job with it. `schema`: the same
+//!    format for editors.
 
 mod file;
 mod section;
@@ -34,6 +35,7 @@ mod code;
 mod problem;
 mod secret;
 
+mod overridden;
 mod pinned;
 mod schema;
 
@@ -42,6 +44,9 @@ use std::time::Duration;
 pub use code::{Code, Severity};
 pub use errors::Errors;
 pub use name::{Ident, NameError, TableName};
+pub use overridden::{
+    Ignored, Knob, Overridden, as_toml, as_typed, overridden, overridden_where_possible, unknown_knobs,
+};
 pub use pace::{Pace, Signal, Source};
 pub use pinned::{Difference, Pinned};
 pub use problem::{Problem, ProblemRecord, render};

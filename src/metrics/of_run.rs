@@ -60,6 +60,7 @@ impl RunMetrics {
             Event::LetGo { state, time } => self.let_go(*state, time),
             // Seen in what follows from them.
             Event::RangeSetAside { .. } | Event::SpeedChanged { .. } => {}
+            Event::KnobSet { .. } | Event::KnobIgnored { .. } => {}
             Event::ConnectionLost { .. } | Event::ConnectionRestored => {}
         }
     }

@@ -1,10 +1,11 @@
-//! May a worker begin a batch? The one place where workers wait: pause, signals, window, share of time and rate all
-//! close this gate. Knows the reasons only as what to show.
+//! May a worker begin a batch? The one place where workers wait: pause, signals, window, share of time, number of workers
+//! and rate all close this gate. Knows the reasons only as what to show.
 
 use super::law::{Speed, Verdict};
 use super::rate::Rate;
 use super::time_ledger::Stopwatch;
 use crate::event::{Bucket, Reason, SignalName};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -12,8 +13,6 @@ use tokio::sync::watch;
 pub struct Gate {
     state: watch::Sender<State>,
     rate: Rate,
-    /// The share of the time that workers may be busy, whatever the signals say.
-    duty: f64,
 }
 
 struct State {
@@ -22,7 +21,11 @@ struct State {
     held: Vec<Reason>,
     speed: Speed,
     slowed_by: Option<SignalName>,
-    /// One for each worker. A slower run uses fewer of them, each for a part of the time, whoever comes: so a worker with
+    /// The share of the time that workers may be busy, whatever the signals say.
+    duty: f64,
+    /// How many batches may be in hand, whatever the signals say.
+    workers: usize,
+    /// One for each worker, and one for each that there was once. A slower run uses fewer of them, each for a part of the time, whoever comes: so a worker with
     /// the last slice is never the one that is kept out.
     places: Vec<Place>,
     /// Rows that were changed and not yet paid to the rate.
@@ -42,7 +45,18 @@ enum Place {
 enum Next {
     Enter(usize),
     Leave,
+    Dismissed,
     Wait { bucket: Bucket, until: Option<Instant> },
+}
+
+/// What became of a worker at the gate.
+pub enum Passed<'a> {
+    /// It has a batch in hand.
+    InHand(InHand<'a>),
+    /// There are to be fewer workers, and this one is too many.
+    Dismissed,
+    /// No batch begins any more.
+    Stopped,
 }
 
 /// One batch in hand.
@@ -61,24 +75,27 @@ impl Gate {
             held: verdict.held.clone(),
             speed: verdict.speed,
             slowed_by: verdict.slowed_by.clone(),
+            duty,
+            workers: workers.max(1) as usize,
             places: vec![Place::Free(None); workers.max(1) as usize],
             owed: 0,
         };
-        Self { state: watch::Sender::new(state), rate, duty }
+        Self { state: watch::Sender::new(state), rate }
     }
 
-    /// Waits until a batch may begin, and has it in hand. `None`: none may any more. What the worker waits for is told to
-    /// its stopwatch.
+    /// Waits until a batch may begin, and has it in hand. What the worker waits for is told to its stopwatch. `worker` is
+    /// its number, counted from 0, where it may be dismissed; `None`: it has something to finish first.
     ///
     /// Looking and taking are one step, so that a gate that was closed and found empty stays empty.
-    pub async fn pass(&self, time: &Stopwatch) -> Option<InHand<'_>> {
+    pub async fn pass(&self, worker: Option<u32>, time: &Stopwatch) -> Passed<'_> {
         let mut changes = self.state.subscribe();
         loop {
             changes.mark_unchanged();
             let now = Instant::now();
-            match self.try_enter(now) {
-                Next::Enter(place) => return Some(InHand { gate: self, place, since: now }),
-                Next::Leave => return None,
+            match self.try_enter(worker, now) {
+                Next::Enter(place) => return Passed::InHand(InHand { gate: self, place, since: now }),
+                Next::Leave => return Passed::Stopped,
+                Next::Dismissed => return Passed::Dismissed,
                 Next::Wait { bucket, until } => {
                     time.turn_to(bucket, now);
                     let due = tokio::time::sleep_until(until.unwrap_or(now).into());
@@ -136,6 +153,33 @@ impl Gate {
         });
     }
 
+    /// So many workers from now on. What more batches than that are in hand are finished, and none begins beside them.
+    pub fn set_workers(&self, workers: u32) {
+        self.state.send_if_modified(|state| {
+            let workers = workers.max(1) as usize;
+            let places = state.places.len().max(workers);
+            state.places.resize(places, Place::Free(None));
+            std::mem::replace(&mut state.workers, workers) != workers
+        });
+    }
+
+    /// How many workers there may be.
+    pub fn workers(&self) -> u32 {
+        u32::try_from(self.state.borrow().workers).unwrap_or(u32::MAX)
+    }
+
+    /// From now on workers may be busy for this share of the time. Who rests hears of it.
+    pub fn set_duty(&self, duty: f64) {
+        self.state.send_if_modified(|state| std::mem::replace(&mut state.duty, duty) != duty);
+    }
+
+    /// From now on so many rows a second.
+    pub fn set_rate(&self, limit: Option<NonZeroU32>) {
+        self.rate.set(limit);
+        // Who waits to pay comes back to find another price.
+        self.state.send_modify(|_| {});
+    }
+
     /// Holds until the pace is set again.
     pub fn hold(&self, reason: Reason) {
         self.state.send_if_modified(|state| {
@@ -162,11 +206,11 @@ impl Gate {
         drop(self.state.subscribe().wait_for(|state| state.stopped).await);
     }
 
-    fn try_enter(&self, now: Instant) -> Next {
+    fn try_enter(&self, worker: Option<u32>, now: Instant) -> Next {
         let mut next = Next::Leave;
         self.state.send_if_modified(|state| {
             let rate = self.rate.pay(&mut state.owed);
-            next = state.next(self.duty, rate.map(|wait| now + wait), now);
+            next = state.next(worker, rate.map(|wait| now + wait), now);
             if let Next::Enter(place) = next {
                 state.places[place] = Place::Taken;
             }
@@ -183,9 +227,12 @@ impl State {
     }
 
     /// What a worker that comes now does; `paid_at`: when the rows that are owed will be paid. Pure.
-    fn next(&self, duty: f64, paid_at: Option<Instant>, now: Instant) -> Next {
+    fn next(&self, worker: Option<u32>, paid_at: Option<Instant>, now: Instant) -> Next {
         if self.stopped {
             return Next::Leave;
+        }
+        if worker.is_some_and(|number| number as usize >= self.workers) {
+            return Next::Dismissed;
         }
         let wait = |bucket, until| Next::Wait { bucket, until };
         if self.paused.is_some() {
@@ -197,8 +244,14 @@ impl State {
         if paid_at.is_some() {
             return wait(Bucket::Rate, paid_at);
         }
-        let places = self.places.iter().take(self.speed.workers.max(1) as usize).enumerate();
-        let free = places.filter_map(|(number, place)| Some((rested(*place, self.speed.share * duty, now)?, number)));
+        // Those of workers that were dismissed in the middle of a batch count too.
+        if self.in_hand() >= self.workers {
+            return wait(self.slowed(), None);
+        }
+        let most = self.workers.min(self.speed.workers.max(1) as usize);
+        let places = self.places.iter().take(most).enumerate();
+        let share = self.speed.share * self.duty;
+        let free = places.filter_map(|(number, place)| Some((rested(*place, share, now)?, number)));
         match free.min() {
             Some((at, number)) if at <= now => Next::Enter(number),
             rested => wait(self.slowed(), rested.map(|(at, _)| at)),
@@ -207,7 +260,7 @@ impl State {
 
     /// Why workers rest.
     fn slowed(&self) -> Bucket {
-        let full = self.speed.share >= 1.0 && self.speed.workers as usize >= self.places.len();
+        let full = self.speed.share >= 1.0 && self.speed.workers as usize >= self.workers;
         match &self.slowed_by {
             _ if full => Bucket::Duty,
             Some(signal) => Bucket::Slowed(signal.clone()),

@@ -137,6 +137,21 @@ impl Law {
         Self { tracks, effort, moved: Move { at: now, down: false }, held: Held::Not, walks: true }
     }
 
+    /// So many workers from now on. Where signals limit the run, it finds its own way to more of them.
+    pub fn set_workers(&mut self, workers: u32) {
+        if self.tracks.is_empty() { self.effort = Effort::full(workers) } else { self.effort.set_full(workers) }
+    }
+
+    /// Other limits for the signals that it judges, from now on. What was seen of them stays known; a hold by another limit
+    /// than before is judged anew.
+    pub fn set_limits<'a>(&mut self, limits: impl IntoIterator<Item = &'a Limit>) {
+        for limit in limits {
+            if let Some(track) = self.tracks.iter_mut().find(|track| track.limit.signal == limit.signal) {
+                track.set_limit(limit);
+            }
+        }
+    }
+
     /// Hears what was seen of a signal.
     pub fn note(&mut self, reading: Reading) {
         if let Some(track) = self.tracks.iter_mut().find(|track| track.limit.signal == reading.signal) {

@@ -81,6 +81,18 @@ impl Sizing {
         self.rows
     }
 
+    /// Other sizes from now on. The next batch begins where they do, if that was changed; else where it was, as far as they
+    /// allow.
+    pub fn resize(&mut self, sizes: Sizes) {
+        let before = std::mem::replace(&mut self.sizes, sizes);
+        if before.start != sizes.start {
+            self.rows = sizes.start;
+            // What larger or smaller batches cost would move it away again at once.
+            self.remembered.clear();
+        }
+        self.rows = sizes.within(self.rows);
+    }
+
     /// The server gave a batch of so many rows up: take half of it. Two workers that are given up at once halve once.
     pub fn shrink(&mut self, rows: u32) {
         self.rows = self.sizes.within(rows / 2).min(self.rows);

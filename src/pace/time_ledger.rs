@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 /// The time of a run's workers.
 ///
 /// A worker is in one bucket at every moment, `idle` before its first and after its last turn. A second of the run is
-/// the mean of its workers' seconds: with two workers, one of which rests, half of the second is rest.
+/// the mean of its workers' seconds: with two workers, one of which rests, half of the second is rest. When their number
+/// changes, what was spent before is restated as if by the new number, so that the mean stays what it was.
 pub struct TimeLedger {
     books: Mutex<Books>,
 }
@@ -38,6 +39,26 @@ impl TimeLedger {
     /// The stopwatch of one worker, counted from 0.
     pub fn stopwatch(self: &Arc<Self>, worker: u32) -> Stopwatch {
         Stopwatch { ledger: Arc::clone(self), worker: worker as usize }
+    }
+
+    /// So many workers from now on. Who comes is idle at first; who goes counts no more, not even what it has yet to finish.
+    pub fn set_workers(&self, workers: u32, now: Instant) {
+        let mut books = self.books();
+        let Books { closed, workers: all } = &mut *books;
+        let (before, after) = (u32::try_from(all.len()).unwrap_or(1), workers.max(1));
+        for spending in all.iter_mut() {
+            spending.settle(closed, now);
+        }
+        for spending in all.drain(all.len().min(after as usize)..) {
+            for (phase, took) in spending.batch.into_iter().flatten() {
+                *closed.entry(phase).or_default() += took;
+            }
+        }
+        let phases = all.iter_mut().filter_map(|spending| spending.batch.as_mut()).flatten().map(|(_, took)| took);
+        for took in closed.values_mut().chain(phases) {
+            *took = took.saturating_mul(after) / before;
+        }
+        all.resize_with(after as usize, || Spending { bucket: Bucket::Idle, since: now, batch: None });
     }
 
     /// What went where until now; what is still going on is counted where it seems to go.
@@ -80,11 +101,8 @@ impl Stopwatch {
     /// From now on the worker's time goes into this bucket.
     pub fn turn_to(&self, bucket: Bucket, now: Instant) {
         self.write(|spending, closed| {
-            let before = spending.turn_to(bucket, now);
-            match &mut spending.batch {
-                Some(phases) => phases.push(before),
-                None => *closed.entry(before.0).or_default() += before.1,
-            }
+            spending.settle(closed, now);
+            spending.bucket = bucket;
         });
     }
 
@@ -115,6 +133,15 @@ impl Stopwatch {
 }
 
 impl Spending {
+    /// Writes down where the time went until now; it goes on as before.
+    fn settle(&mut self, closed: &mut BTreeMap<Bucket, Duration>, now: Instant) {
+        let (bucket, took) = self.turn_to(self.bucket.clone(), now);
+        match &mut self.batch {
+            Some(phases) => phases.push((bucket, took)),
+            None => *closed.entry(bucket).or_default() += took,
+        }
+    }
+
     /// Where the time went since the last turn.
     fn turn_to(&mut self, bucket: Bucket, now: Instant) -> (Bucket, Duration) {
         let took = now.saturating_duration_since(self.since);
@@ -165,10 +192,26 @@ mod tests {
         assert_eq!(seconds(&spent, &Bucket::Held("probe".into())), 5.0);
     }
 
+    #[test]
+    fn what_was_spent_before_another_number_of_workers_stays_what_it_was() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let ledger = TimeLedger::new(1, start);
+        ledger.stopwatch(0).turn_to(Bucket::Apply, start);
+        ledger.set_workers(4, at(10));
+        assert_eq!(seconds(&ledger.spent(at(10)), &Bucket::Apply), 10.0);
+        assert_eq!(seconds(&ledger.spent(at(14)), &Bucket::Apply), 11.0, "one of four");
+        ledger.set_workers(1, at(14));
+        let spent = ledger.spent(at(20));
+        assert_eq!((seconds(&spent, &Bucket::Apply), seconds(&spent, &Bucket::Idle)), (17.0, 3.0));
+        ledger.stopwatch(3).turn_to(Bucket::Retry, at(21));
+        assert_eq!(seconds(&ledger.spent(at(30)), &Bucket::Retry), 0.0, "of a worker that was dismissed");
+    }
+
     proptest! {
         #[test]
         fn the_buckets_sum_to_the_time_that_passed(
-            turns in proptest::collection::vec((0..3_u32, 0..5_u8, 0..1000_u64), 0..60)
+            turns in proptest::collection::vec((0..3_u32, 0..7_u8, 0..1000_u64), 0..60)
         ) {
             let start = Instant::now();
             let ledger = TimeLedger::new(3, start);
@@ -181,6 +224,7 @@ mod tests {
                     1 => watch.turn_to(Bucket::Apply, now),
                     2 => watch.end_batch(Some(Bucket::Retry), now),
                     3 => watch.end_batch(None, now),
+                    4 => ledger.set_workers(worker + 1, now),
                     _ => watch.turn_to(Bucket::Rate, now),
                 }
             }

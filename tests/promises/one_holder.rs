@@ -4,7 +4,7 @@
 use crate::support::{Target, promises, series};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate::db::{Address, Class, Database, Lane, Ledger, NewRun, SliceLease, Taken, database};
+use tidegate::db::{Address, Asked, Class, Database, Lane, Ledger, NewRun, SliceLease, Taken, database};
 use tidegate::engine;
 use tidegate::job::{self, Job};
 use tidegate::plan::Plan;
@@ -126,7 +126,7 @@ async fn a_slice_of_another_token_or_holder_is_not_opened(target: Target) {
 
 async fn a_slice_of_a_paused_run_is_not_opened(target: Target) {
     let mut held = Held::new(&target).await;
-    held.ledger.ask(held.run, Intent::Pause, "anna", None).await.unwrap();
+    held.ledger.ask(held.run, Intent::Pause, &Asked::by("anna", None)).await.unwrap();
     assert_eq!(held.lane.open(&held.lease, 10).await.unwrap(), None);
 }
 

@@ -1,6 +1,8 @@
 //! Promise 5: status, pause, resume, cancel at any time. In force within one batch, one runner at a time, and who asked
 //! why on record?
 
+mod live_control;
+
 use crate::support::{
     Counted, Finished, Job, Process, Random, Target, add_one, batches, batches_of, promises, rows_changed, stuck_run,
     until,

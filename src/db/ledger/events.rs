@@ -14,15 +14,17 @@ pub struct RecordedEvent {
     pub job: String,
     /// Seconds since 1970, by the server's clock.
     pub at: f64,
-    /// What happened: `created`, `taken`, `moved`.
+    /// What happened: `created`, `taken`, `moved`, `set`.
     pub kind: String,
+    /// Which knob was set; `from` and `to` are then its values, `None` where it has none.
+    pub knob: Option<String>,
     /// Who: `user@host`.
     pub actor: String,
     /// Why, as they said.
     pub reason: Option<String>,
-    /// The state before.
+    /// The state before, or the knob's value.
     pub from: Option<String>,
-    /// The state after.
+    /// The state after, or the knob's value.
     pub to: Option<String>,
     /// More, for people.
     pub detail: Option<String>,
@@ -47,13 +49,23 @@ pub(super) struct NewEvent<'a> {
     pub(super) reason: Option<&'a str>,
     pub(super) from: Option<RunState>,
     pub(super) to: Option<RunState>,
+    /// In place of states: a knob that was set.
+    pub(super) turned: Option<Turned<'a>>,
     pub(super) detail: Option<&'a str>,
+}
+
+/// A knob, from one value to another.
+#[derive(Clone, Copy)]
+pub(super) struct Turned<'a> {
+    pub(super) knob: &'a str,
+    pub(super) from: Option<&'a str>,
+    pub(super) to: Option<&'a str>,
 }
 
 impl<'a> NewEvent<'a> {
     /// An event with nothing more to say.
     pub(super) fn new(run: i64, kind: &'a str, actor: &'a str) -> Self {
-        Self { run, kind, actor, reason: None, from: None, to: None, detail: None }
+        Self { run, kind, actor, reason: None, from: None, to: None, turned: None, detail: None }
     }
 }
 
@@ -65,7 +77,7 @@ impl Ledger {
     pub async fn events(&mut self, job: Option<&str>, limit: i64) -> Result<Vec<RecordedEvent>, Failure> {
         let d = self.dialect;
         let sql = format!(
-            "select e.run_id, r.job, {at}, e.kind, e.actor, e.reason, e.from_state, e.to_state, e.detail \
+            "select e.run_id, r.job, {at}, e.kind, e.actor, e.reason, e.from_state, e.to_state, e.detail, e.knob \
              from {event} as e join {run} as r on r.id = e.run_id \
              where $1 is null or r.job = $1 order by e.id desc limit $2",
             at = d.seconds("e.at"),
@@ -110,18 +122,21 @@ impl Ledger {
     /// Adds an event; the caller's transaction.
     pub(super) async fn insert_event(&mut self, event: &NewEvent<'_>) -> Result<(), Failure> {
         let sql = format!(
-            "insert into {} (run_id, kind, actor, reason, from_state, to_state, detail) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into {} (run_id, kind, actor, reason, from_state, to_state, detail, knob) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
             self.dialect.state_table("event")
         );
-        let values: [Value; 7] = [
+        let states = (event.from.map(RunState::as_str), event.to.map(RunState::as_str));
+        let (from, to) = event.turned.map_or(states, |turned| (turned.from, turned.to));
+        let values: [Value; 8] = [
             event.run.into(),
             event.kind.into(),
             event.actor.into(),
             event.reason.into(),
-            event.from.map(RunState::as_str).into(),
-            event.to.map(RunState::as_str).into(),
+            from.into(),
+            to.into(),
             event.detail.into(),
+            event.turned.map(|turned| turned.knob).into(),
         ];
         self.session.execute(&sql, &values).await.map(drop)
     }
@@ -138,5 +153,6 @@ fn read_event(row: &Row) -> Result<RecordedEvent, Failure> {
         from: row.text_or_null(6),
         to: row.text_or_null(7),
         detail: row.text_or_null(8),
+        knob: row.text_or_null(9),
     })
 }

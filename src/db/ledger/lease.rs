@@ -1,11 +1,11 @@
 //! Who holds a run? Taking, keeping and letting go, judged by the server's clock.
 
-use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
 use super::recorded::Recorded;
 use super::report::Report;
 use super::runs::read_held;
+use super::{Ledger, milliseconds};
 use crate::db::failure::Failure;
 use crate::db::session::Value;
 use crate::run::RunState;
@@ -81,6 +81,7 @@ impl Ledger {
         if let Some(held) = held.filter(|held| held.runner.holder != runner.holder && held.is_alive()) {
             return Ok(Taken::HeldBy(Box::new(held)));
         }
+        let state = self.end_pause_in_transaction(run, state, false).await?.unwrap_or(state);
         // A pause or cancel that the last runner did not live to see is reached now: nothing is in hand.
         let next = match state {
             RunState::Queued | RunState::Failed | RunState::Running => RunState::Running,
@@ -279,8 +280,4 @@ impl Ledger {
     fn place_of(&self, run: i64) -> String {
         format!("{} of run {run}", self.dialect.state_table("run"))
     }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

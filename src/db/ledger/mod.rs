@@ -2,9 +2,10 @@
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
-//! (compare-and-set of states), `slices` (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch
-//! records in its own transaction), `resolve` (rows that were set aside and are tried again), `events` (what happened),
-//! `report` (pace and time, as the runner tells); `recorded` (is a row as we wrote it?) is what they read by.
+//! (compare-and-set of states), `pauses` (when they end), `overrides` (what operators set over the job file), `slices`
+//! (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch records in its own transaction),
+//! `resolve` (rows that were set aside and are tried again), `events` (what happened), `report` (pace and time, as the
+//! runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
 mod carve;
 mod checkpoint;
@@ -12,6 +13,8 @@ mod events;
 mod install;
 mod lease;
 mod moves;
+mod overrides;
+mod pauses;
 mod quarantine;
 mod recorded;
 mod report;
@@ -30,7 +33,8 @@ pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};
-pub use moves::{Move, Moved, Success};
+pub use moves::{Asked, Move, Moved, Success};
+pub use overrides::{NewOverrides, Override, Set};
 pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
 pub(crate) use recorded::MEND;
@@ -104,4 +108,9 @@ impl Ledger {
         let rows = self.session.fetch(sql, values).await?;
         rows.first().ok_or_else(|| Failure::fatal("an insert returned no row"))?.int(0)
     }
+}
+
+/// A duration as the databases add it to a time.
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,11 +1,13 @@
 //! How does a run's state change? By compare-and-set, with its event in the same transaction.
 
-use super::Ledger;
 use super::events::NewEvent;
+use super::pauses::lasting;
 use super::slices::SliceRecord;
+use super::{Ledger, milliseconds};
 use crate::db::failure::Failure;
 use crate::db::session::Value;
 use crate::run::{Answer, Intent, RunState, answer};
+use std::time::Duration;
 
 /// A move and who makes it.
 #[derive(Clone, Debug)]
@@ -18,12 +20,34 @@ pub struct Move {
     pub reason: Option<String>,
     /// The failure that ends the run.
     pub failure: Option<String>,
+    /// After how long a pause ends by itself.
+    pub resume_in: Option<Duration>,
 }
 
 impl Move {
     /// A move without a reason.
     pub fn new(to: RunState, actor: &str) -> Self {
-        Self { to, actor: actor.to_owned(), reason: None, failure: None }
+        Self { to, actor: actor.to_owned(), reason: None, failure: None, resume_in: None }
+    }
+}
+
+/// Who asks for a move, and on what terms.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Who: `user@host`.
+    pub actor: String,
+    /// Why, as they said.
+    pub reason: Option<String>,
+    /// After how long a pause ends by itself; `None`: when somebody resumes.
+    pub resume_in: Option<Duration>,
+    /// The run's version that they saw; with another one by now, nothing moves.
+    pub if_version: Option<i64>,
+}
+
+impl Asked {
+    /// Asked without terms.
+    pub fn by(actor: &str, reason: Option<&str>) -> Self {
+        Self { actor: actor.to_owned(), reason: reason.map(str::to_owned), ..Self::default() }
     }
 }
 
@@ -34,6 +58,8 @@ pub struct Moved {
     pub from: RunState,
     /// What was decided.
     pub answer: Answer,
+    /// The run's version as it is now.
+    pub version: i64,
 }
 
 /// What came of ending a run as succeeded.
@@ -52,30 +78,33 @@ impl Ledger {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn ask(&mut self, run: i64, intent: Intent, actor: &str, reason: Option<&str>) -> Result<Moved, Failure> {
+    pub async fn ask(&mut self, run: i64, intent: Intent, asked: &Asked) -> Result<Moved, Failure> {
         self.begin().await?;
-        let moved = self.ask_in_transaction(run, intent, actor, reason).await;
+        let moved = self.ask_in_transaction(run, intent, asked).await;
         self.end(moved, &format!("{} the run", intent.as_str())).await
     }
 
-    async fn ask_in_transaction(
-        &mut self,
-        run: i64,
-        intent: Intent,
-        actor: &str,
-        reason: Option<&str>,
-    ) -> Result<Moved, Failure> {
+    async fn ask_in_transaction(&mut self, run: i64, intent: Intent, asked: &Asked) -> Result<Moved, Failure> {
         let (from, held) = self.lock_run(run).await?;
+        let version = self.version_of(run).await?;
+        if asked.if_version.is_some_and(|seen| seen != version) {
+            return Ok(Moved { from, answer: Answer::Conflict, version });
+        }
         let alive = held.is_some_and(|held| held.is_alive());
         let answer = answer(from, intent, alive);
-        if let Answer::Move(to) = answer {
-            let by = Move { reason: reason.map(str::to_owned), ..Move::new(to, actor) };
-            self.set_state(run, from, &by).await?;
-            if to.is_over() {
-                self.clear_lease(run).await?;
+        let counted = match answer {
+            Answer::Move(to) => {
+                let Asked { reason, resume_in, .. } = asked.clone();
+                self.set_state(run, from, &Move { reason, resume_in, ..Move::new(to, &asked.actor) }).await?;
+                if to.is_over() {
+                    self.clear_lease(run).await?;
+                }
+                true
             }
-        }
-        Ok(Moved { from, answer })
+            Answer::AlreadySo if intent == Intent::Pause => self.change_pause(run, asked).await?,
+            Answer::AlreadySo | Answer::Refused | Answer::Conflict => false,
+        };
+        Ok(Moved { from, answer, version: version + i64::from(counted) })
     }
 
     /// Moves a run that `holder` holds from one of these states. `true` also when the run is there already, so that a
@@ -168,14 +197,20 @@ impl Ledger {
         }
         let d = self.dialect;
         let ended = if by.to.is_over() || by.to == RunState::Failed { d.now() } else { "null" };
+        let resume_at = match by.resume_in {
+            Some(_) => d.now_plus_ms("$7"),
+            // Asked and reached are one pause; it ends when it was to.
+            None if (from, by.to) == (RunState::Pausing, RunState::Paused) => "resume_at".to_owned(),
+            None => "null".to_owned(),
+        };
         let sql = format!(
             "update {} set state = $1, actor = $2, reason = $3, failure = $4, version = version + 1, \
-             moved_at = {}, ended_at = {ended} \
+             moved_at = {}, ended_at = {ended}, resume_at = {resume_at} \
              where id = $5 and state = $6",
             d.state_table("run"),
             d.now()
         );
-        let values: [Value; 6] = [
+        let mut values: Vec<Value> = vec![
             by.to.as_str().into(),
             by.actor.as_str().into(),
             by.reason.as_deref().into(),
@@ -183,13 +218,15 @@ impl Ledger {
             run.into(),
             from.as_str().into(),
         ];
+        values.extend(by.resume_in.map(|lasts| milliseconds(lasts).into()));
+        let detail = by.failure.clone().or_else(|| by.resume_in.map(lasting));
         match self.session.execute(&sql, &values).await? {
             1 => {
                 let event = NewEvent {
                     reason: by.reason.as_deref(),
                     from: Some(from),
                     to: Some(by.to),
-                    detail: by.failure.as_deref(),
+                    detail: detail.as_deref(),
                     ..NewEvent::new(run, "moved", &by.actor)
                 };
                 self.insert_event(&event).await

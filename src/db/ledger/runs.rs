@@ -100,6 +100,14 @@ pub struct NewRun {
     pub actor: String,
 }
 
+impl RunRecord {
+    /// Whether the run is paused, and was to go on by now.
+    pub fn pause_is_over(&self) -> bool {
+        let is_paused = matches!(self.state, RunState::Pausing | RunState::Paused);
+        is_paused && self.resume_at.is_some_and(|resume_at| resume_at <= self.read_at)
+    }
+}
+
 impl Ledger {
     /// The newest run of that job.
     ///

@@ -6,7 +6,7 @@ use super::session::Wire;
 use super::statement::Statement;
 use super::tables::RowKey;
 use super::world::Here;
-use crate::db::Failure;
+use crate::db::{Asked, Failure};
 use crate::run::{Answer, Intent};
 
 /// An operator asks something, and tries again a few times where nobody answers.
@@ -21,7 +21,7 @@ pub async fn operate(here: Here, intent: Intent) {
 }
 
 async fn ask(here: &Here, intent: Intent) -> Result<(), Failure> {
-    let moved = Wire::ledger(here, 0)?.ask(1, intent, "operator", None).await?;
+    let moved = Wire::ledger(here, 0)?.ask(1, intent, &Asked::by("operator", None)).await?;
     here.tell(|| format!("operator: {intent:?} of a {} run: {:?}", moved.from, moved.answer));
     if matches!(moved.answer, Answer::Move(_)) {
         here.world().server.rules.operator_was_told();

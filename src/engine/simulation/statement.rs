@@ -17,6 +17,8 @@ pub enum Statement {
         locks: bool,
     },
     ReadHeld,
+    ReadVersion,
+    ReadPauseThatIsOver,
     SetState {
         from: bool,
     },
@@ -90,6 +92,8 @@ fn recognise(sql: &str) -> Statement {
         _ if sql.starts_with("select state from tidegate.run") => Statement::LockRun { locks },
         _ if sql.starts_with("select id from tidegate.run where id = $1") => Statement::LockRun { locks },
         _ if sql.starts_with("select h.holder") => Statement::ReadHeld,
+        _ if sql.starts_with("select version from tidegate.run") => Statement::ReadVersion,
+        _ if sql.starts_with("select r.actor, (select e.detail") => Statement::ReadPauseThatIsOver,
         _ if sql.starts_with("select state, actor, reason") => {
             Statement::ReadBeat { by_holder: has("and holder = $2") }
         }
@@ -133,7 +137,9 @@ fn of_run(sql: &str) -> Statement {
         rest if rest.starts_with("rows_quarantined") => {
             Statement::CountAside { limited: rest.contains("rows_quarantined < $2") }
         }
-        rest if rest.starts_with("held_seconds") || rest.starts_with("retries") => Statement::Count,
+        rest if ["held_seconds", "retries", "resume_at"].iter().any(|column| rest.starts_with(column)) => {
+            Statement::Count
+        }
         _ => panic!(
             "the simulation does not know this statement; say in statement.rs and execute.rs what it does: {sql}"
         ),

@@ -4,7 +4,7 @@ use super::control::Control;
 use super::guard::Guard;
 use super::process::{Ground, lease};
 use super::world::Watched;
-use crate::db::{Beat, Failure, Report};
+use crate::db::{Asked, Beat, Failure, Report};
 use crate::run::{Intent, RunState};
 
 const LOOK_EVERY: i64 = 500;
@@ -22,7 +22,7 @@ impl Ground {
                 beaten = Some(now);
             }
             if self.change_if(|process| std::mem::take(&mut process.pause_wanted).then_some(())).is_some() {
-                control.call(async |ledger| ledger.ask(1, Intent::Pause, "runner", None).await).await?;
+                control.call(async |ledger| ledger.ask(1, Intent::Pause, &Asked::by("runner", None)).await).await?;
             }
             let holder = self.process.to_string();
             let beat = control.call(async |ledger| match keep {

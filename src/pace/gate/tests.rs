@@ -23,6 +23,11 @@ fn gate(workers: u32) -> Gate {
     Gate::new(workers, 1.0, Rate::new(None), &verdict(workers, 1.0, &[]))
 }
 
+fn in_hand(passed: Passed<'_>) -> InHand<'_> {
+    let Passed::InHand(batch) = passed else { panic!("no batch may begin") };
+    batch
+}
+
 fn time() -> Stopwatch {
     TimeLedger::new(1, Instant::now()).stopwatch(0)
 }
@@ -31,10 +36,10 @@ fn time() -> Stopwatch {
 async fn a_paused_gate_lets_nothing_begin_and_opens_again() {
     let (gate, time) = (gate(1), time());
     gate.set_paused(pause());
-    let mut waiting = pin!(gate.pass(&time));
+    let mut waiting = pin!(gate.pass(None, &time));
     assert!(poll(waiting.as_mut()).is_pending());
     gate.set_paused(None);
-    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Passed::InHand(_))));
 }
 
 #[tokio::test]
@@ -43,22 +48,22 @@ async fn what_holds_the_run_is_told_to_the_ledger_and_passes_by_itself() {
     let ledger = TimeLedger::new(1, Instant::now());
     let time = ledger.stopwatch(0);
     gate.set_pace(&verdict(1, 1.0, &[Reason::Unknown { signal: "probe".into(), why: "gone".into() }]));
-    let mut waiting = pin!(gate.pass(&time));
+    let mut waiting = pin!(gate.pass(None, &time));
     assert!(poll(waiting.as_mut()).is_pending());
     let later = Instant::now() + Duration::from_secs(5);
     assert!(ledger.spent(later)[&Bucket::Held("probe".into())] > Duration::from_secs(4));
     gate.set_pace(&verdict(1, 1.0, &[]));
-    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Passed::InHand(_))));
 }
 
 #[tokio::test]
 async fn a_closed_gate_is_empty_only_when_the_last_batch_is_out_of_hand() {
     let (gate, time) = (gate(1), time());
-    let in_hand = gate.pass(&time).await.unwrap();
+    let batch = in_hand(gate.pass(None, &time).await);
     gate.set_paused(pause());
     let mut emptied = pin!(gate.emptied());
     assert!(poll(emptied.as_mut()).is_pending());
-    drop(in_hand);
+    drop(batch);
     assert!(poll(emptied.as_mut()).is_ready());
 }
 
@@ -68,7 +73,7 @@ async fn a_stopped_gate_stays_stopped() {
     gate.stop();
     gate.set_paused(pause());
     gate.set_paused(None);
-    assert!(gate.pass(&time).await.is_none());
+    assert!(matches!(gate.pass(None, &time).await, Passed::Stopped));
     assert!(!gate.unpaused().await);
 }
 
@@ -76,11 +81,11 @@ async fn a_stopped_gate_stays_stopped() {
 async fn a_slower_run_has_fewer_places_and_any_worker_may_take_them() {
     let (gate, first, last) = (gate(2), time(), time());
     gate.set_pace(&verdict(1, 1.0, &[]));
-    let in_hand = gate.pass(&first).await.unwrap();
-    let mut waiting = pin!(gate.pass(&last));
+    let batch = in_hand(gate.pass(None, &first).await);
+    let mut waiting = pin!(gate.pass(None, &last));
     assert!(poll(waiting.as_mut()).is_pending());
-    drop(in_hand);
-    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Some(_))));
+    drop(batch);
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Passed::InHand(_))));
 }
 
 #[test]
@@ -93,20 +98,63 @@ fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
         held: Vec::new(),
         speed: Speed { workers: 1, share: 0.5 },
         slowed_by: Some("probe".into()),
+        duty: 1.0,
+        workers: 1,
         places: vec![Place::Free(Some((now, second)))],
         owed: 0,
     };
     let slowed = Bucket::Slowed("probe".into());
     let rest = |duty: f64| Next::Wait { bucket: slowed.clone(), until: Some(now + second.mul_f64(1.0 / duty - 1.0)) };
-    assert_eq!(state.next(1.0, None, now), rest(0.5));
-    assert_eq!(state.next(0.5, None, now), rest(0.25), "duty comes on top");
-    assert_eq!(state.next(1.0, None, now + second), Next::Enter(0));
+    assert_eq!(state.next(None, None, now), rest(0.5));
+    state.duty = 0.5;
+    assert_eq!(state.next(None, None, now), rest(0.25), "duty comes on top");
+    state.duty = 1.0;
+    assert_eq!(state.next(None, None, now + second), Next::Enter(0));
 
     state.speed.share = 1.0;
+    state.duty = 0.5;
     let rest = Next::Wait { bucket: Bucket::Duty, until: Some(now + second) };
-    assert_eq!(state.next(0.5, None, now), rest);
+    assert_eq!(state.next(None, None, now), rest);
     let owed = Next::Wait { bucket: Bucket::Rate, until: Some(now + second) };
-    assert_eq!(state.next(1.0, Some(now + second), now), owed);
+    assert_eq!(state.next(None, Some(now + second), now), owed);
     state.paused = pause();
-    assert_eq!(state.next(1.0, None, now), Next::Wait { bucket: Bucket::Paused, until: None });
+    assert_eq!(state.next(None, None, now), Next::Wait { bucket: Bucket::Paused, until: None });
+}
+
+#[tokio::test]
+async fn of_fewer_workers_each_that_is_too_many_is_sent_away_wherever_it_waits() {
+    let (gate, time) = (gate(3), time());
+    gate.set_paused(pause());
+    let mut waiting = pin!(gate.pass(Some(2), &time));
+    let mut with_an_errand = pin!(gate.pass(None, &time));
+    assert!(poll(waiting.as_mut()).is_pending() && poll(with_an_errand.as_mut()).is_pending());
+    gate.set_workers(2);
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Passed::Dismissed)));
+    assert!(poll(with_an_errand.as_mut()).is_pending());
+    gate.set_paused(None);
+    assert!(matches!(poll(with_an_errand.as_mut()), Poll::Ready(Passed::InHand(_))));
+}
+
+#[tokio::test]
+async fn what_is_in_hand_when_workers_become_fewer_is_finished_before_another_begins() {
+    let (gate, time) = (gate(2), time());
+    let first = in_hand(gate.pass(None, &time).await);
+    let second = in_hand(gate.pass(None, &time).await);
+    gate.set_workers(1);
+    drop(first);
+    let mut waiting = pin!(gate.pass(Some(0), &time));
+    assert!(poll(waiting.as_mut()).is_pending(), "one is in hand still");
+    drop(second);
+    let Poll::Ready(Passed::InHand(_batch)) = poll(waiting.as_mut()) else { panic!("one may be in hand") };
+}
+
+#[tokio::test]
+async fn more_workers_have_more_in_hand() {
+    let (gate, time) = (gate(1), time());
+    let _first = in_hand(gate.pass(None, &time).await);
+    let mut waiting = pin!(gate.pass(Some(1), &time));
+    gate.set_pace(&verdict(2, 1.0, &[]));
+    gate.set_workers(2);
+    let Poll::Ready(Passed::InHand(_second)) = poll(waiting.as_mut()) else { panic!("two may be in hand") };
+    assert_eq!((gate.workers(), gate.in_hand()), (2, 2));
 }

@@ -64,6 +64,12 @@ impl Effort {
         Self { now: GENTLE, ..Self::full(workers) }
     }
 
+    /// So many workers at most, from now on.
+    pub fn set_full(&mut self, workers: u32) {
+        self.full = f64::from(workers.max(1));
+        self.now = self.now.min(self.full);
+    }
+
     pub fn is_full(&self) -> bool {
         self.now >= self.full
     }

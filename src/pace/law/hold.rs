@@ -54,6 +54,11 @@ impl Latch {
         self.since.is_some()
     }
 
+    /// What was over the limit may be under another one.
+    pub fn limit_changed(&mut self) {
+        self.over = false;
+    }
+
     /// The signal is known.
     pub fn known(&mut self, limit: &Limit, value: f64, of: Option<String>, now: Instant) -> Option<Hold> {
         let (max, half) = (limit.max, Quantity { value: limit.max.value * RELEASED_AT, ..limit.max });

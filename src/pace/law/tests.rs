@@ -311,3 +311,29 @@ fn a_signal_is_shown_with_value_age_trend_and_whether_it_holds() {
     assert_eq!((sessions.seen, sessions.age_seconds, sessions.trend), (None, None, None));
     assert_eq!((sessions.holds, sessions.unknown.as_deref()), (true, Some("no reading yet")));
 }
+
+#[test]
+fn another_limit_is_in_force_at_once_and_what_was_seen_stays_known() {
+    let mut run = Run::new(vec![lag()], 1);
+    run.sees(0.0, "lag", 6.0);
+    assert_eq!(run.held(0.1), "lag 6s > 2s");
+    run.law.set_limits(&[limit("lag", Quantity::seconds(10.0))]);
+    assert_eq!(run.held(0.2), "", "under the new limit, though over half of it");
+    run.law.set_limits(&[limit("lag", Quantity::seconds(1.0))]);
+    assert_eq!(run.held(0.3), "lag 6s > 1s");
+    run.law.set_limits(&[limit("other", Quantity::seconds(1.0))]);
+    assert_eq!(run.law.view(run.at(0.3)).len(), 1, "nobody reads what is not there");
+}
+
+#[test]
+fn more_workers_are_found_step_by_step_where_a_signal_limits_the_run_and_at_once_where_none_does() {
+    let mut free = Law::new(Vec::new(), 2, Instant::now());
+    free.set_workers(4);
+    assert_eq!(free.judge(Instant::now(), true).speed, Speed { workers: 4, share: 1.0 });
+    let mut limited = Run::new(vec![lag()], 2);
+    let before = limited.goes_on(0..20, "lag", 0.1).speed;
+    limited.law.set_workers(8);
+    assert_eq!(limited.judged(20.0).speed, before);
+    limited.law.set_workers(1);
+    assert!(limited.judged(20.1).speed.workers == 1);
+}

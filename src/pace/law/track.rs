@@ -41,6 +41,14 @@ impl Track {
         Self { limit, newest: None, samples: VecDeque::new(), judged: None, latch: Latch::default() }
     }
 
+    /// From now on it is judged by this limit.
+    pub fn set_limit(&mut self, limit: &Limit) {
+        if self.limit.max != limit.max {
+            self.latch.limit_changed();
+        }
+        self.limit = limit.clone();
+    }
+
     /// Hears a reading. One that began before the newest came too late to matter.
     pub fn note(&mut self, mut reading: Reading, moved: Instant) {
         if self.newest.as_ref().is_some_and(|newest| newest.at > reading.at) {

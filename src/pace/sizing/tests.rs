@@ -229,6 +229,23 @@ fn rows_of_one_to_ten_megabytes_stay_under_the_log_they_may_write_and_one_row() 
     assert!(far_over <= 6, "{far_over} of 60,000 batches wrote too much by more than a row");
 }
 
+#[test]
+fn other_sizes_are_those_of_the_next_batch() {
+    let sizes =
+        Sizes { start: 5000, least: 1000, most: 10_000, target_time: Duration::from_secs(1), max_wal: MIB * 16 };
+    for (other, rows) in [
+        (Sizes { start: 200, least: 100, ..sizes }, 200),
+        (Sizes { most: 3000, start: 3000, ..sizes }, 3000),
+        (Sizes { most: 3000, ..sizes }, 3000),
+        (Sizes { least: 8000, ..sizes }, 8000),
+        (Sizes { target_time: Duration::from_millis(1), ..sizes }, 5000),
+    ] {
+        let mut sizing = Sizing::of_walk(sizes);
+        sizing.resize(other);
+        assert_eq!(sizing.rows(), rows, "{other:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_size_never_leaves_its_bounds_nor_grows_by_more_than_half(

@@ -117,6 +117,13 @@ async fn the_grants_that_are_printed_are_enough(target: Target) {
     }
     items.was_applied_exactly_once(&target).await;
 
+    // One that stands on a line with others.
+    target.execute(&format!("revoke update on tidegate.slice from {}", role.name)).await;
+    let grant =
+        format!("run `grant select, insert, update on tidegate.run, tidegate.slice, tidegate.pace to {}`", role.name);
+    role.tidegate(&target, &["plan", &items.job.path]).await.exits(1).says(&grant);
+    target.execute(&format!("grant update on tidegate.slice to {}", role.name)).await;
+
     target.execute(&format!("revoke usage on schema tidegate from {}", role.name)).await;
     let says = "could not read the version of the state tables: permission denied for schema tidegate; \
                 `tidegate init --print` shows what an administrator can run instead (42501)\n";

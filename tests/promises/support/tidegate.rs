@@ -140,6 +140,13 @@ impl Process {
         .await;
     }
 
+    /// Waits until it has said these words on stderr.
+    pub(crate) async fn brings_words(&mut self, words: &str) {
+        let path = self.streams[1].clone();
+        let said = || std::fs::read_to_string(&path).expect("plain text").contains(words);
+        self.brings(&format!("the words {words:?}"), async || said()).await;
+    }
+
     /// Whether these words are on stderr by now.
     pub(crate) fn has_said(&self, words: &str) -> bool {
         std::fs::read_to_string(&self.streams[1]).expect("plain text").contains(words)
