@@ -10,9 +10,10 @@
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
 //! - [`pace`]: how fast a run may go, and whether at all; the gate where its workers wait.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
+//! - [`scheduler`]: which of the runs that wait begins now.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`.
+//! Arrows point inward: `cli → scheduler → engine → db, plan, job → pace → event, run, key, quantity`.
 
 pub mod cli;
 pub mod db;
@@ -25,3 +26,4 @@ pub mod plan;
 pub mod quantity;
 pub mod run;
 pub mod runner;
+pub mod scheduler;

@@ -54,7 +54,8 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Ok(database) => database,
         Err(error) => return fail(&error.to_string(), Exit::Usage),
     };
-    let options = Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false };
+    let options =
+        Options { lease: DEFAULT_LEASE, restart: false, until_window_closes: false, leave_when_paused: false };
     let (outcome, exit) = run_shown(database, &job, &options, output).await;
     if output == Output::Text && matches!(outcome, Some(Outcome::Succeeded(..))) {
         return match DemoTable::rows_without_name(database_path).await {

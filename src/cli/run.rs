@@ -35,7 +35,7 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Exit {
         (Err(exit), _) | (_, Err(exit)) => return exit,
     };
     let RunArguments { lease, restart, until_window_closes, .. } = *arguments;
-    let options = Options { lease, restart, until_window_closes };
+    let options = Options { lease, restart, until_window_closes, leave_when_paused: false };
     run_shown(database, &job, &options, shared.output).await.1
 }
 

@@ -63,7 +63,8 @@ fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
         "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
         "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
         "rows_quarantined": run.rows_quarantined,
-        "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
+        "progress": run.planned.then_some(progress.share), "submitted": run.submitted, "priority": run.priority,
+        "not_before": run.not_before.map(time), "eta_seconds": eta(run).map(|(low, high)| [low, high]),
         "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
         "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
     })
@@ -111,7 +112,7 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
         }
         lines.push(format!(
             "{job:<26} {state:<22} {:>7} {:>13}  {}",
-            percent(progress.share),
+            if run.planned { percent(progress.share) } else { "-".to_owned() },
             count(progress.rows_changed),
             eta.unwrap_or_else(|| "-".to_owned())
         ));
@@ -126,7 +127,16 @@ fn in_full(run: &RunRecord, progress: Progress) -> String {
         let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         line("since", format!("{} by {actor}{reason}", time(run.moved_at)));
     }
-    line("progress", format!("{} of the key space", percent(progress.share)));
+    line(
+        "progress",
+        match run.planned {
+            true => format!("{} of the key space", percent(progress.share)),
+            false => "none: it is planned when it is first taken".to_owned(),
+        },
+    );
+    if let Some(from) = run.not_before.filter(|from| *from > run.read_at) {
+        line("waits", format!("until {}", time(from)));
+    }
     line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
     if run.rows_quarantined > 0 {
         let rows = counted(run.rows_quarantined.unsigned_abs(), "row");
@@ -160,6 +170,7 @@ fn in_full(run: &RunRecord, progress: Progress) -> String {
 fn next_step(run: &RunRecord) -> Option<String> {
     let job = &run.job;
     Some(match run.state {
+        RunState::Queued if run.submitted => "`tidegate serve` takes it".to_owned(),
         RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),
         RunState::Paused => format!("`tidegate resume {job}` lets it go on"),
         RunState::Failed => "mend the cause, then `tidegate run` with its job file goes on".to_owned(),

@@ -60,6 +60,8 @@ pub struct Options {
     pub restart: bool,
     /// Stop when no window of the job is open, instead of waiting for the next.
     pub until_window_closes: bool,
+    /// Let the run go once a pause is reached, instead of waiting for its end.
+    pub leave_when_paused: bool,
 }
 
 /// How a run ended, or why it did not begin.

@@ -8,6 +8,9 @@ use crate::event::{Bucket, Reason, SignalName};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// What slows a run that has only a part of what its signals allow.
+const BUDGET: &str = "budget";
+
 /// The gate of a run. A batch is in hand from [`Gate::pass`] until its [`InHand`] is dropped.
 pub struct Gate {
     state: watch::Sender<State>,
@@ -22,6 +25,8 @@ struct State {
     held: Vec<Reason>,
     speed: Speed,
     slowed_by: Option<SignalName>,
+    /// How many runs share the limits of the server, this one included; an equal part of what is allowed is its own.
+    sharers: u32,
     /// One for each worker. A slower run uses fewer of them, each for a part of the time, whoever comes: so a worker with
     /// the last slice is never the one that is kept out.
     places: Vec<Place>,
@@ -61,6 +66,7 @@ impl Gate {
             held: verdict.held.clone(),
             speed: verdict.speed,
             slowed_by: verdict.slowed_by.clone(),
+            sharers: 1,
             places: vec![Place::Free(None); workers.max(1) as usize],
             owed: 0,
         };
@@ -136,6 +142,17 @@ impl Gate {
         });
     }
 
+    /// So many runs share the limits of the server, this one among them; each has an equal part of what its own signals
+    /// allow.
+    pub fn share_among(&self, runs: u32) {
+        self.state.send_if_modified(|state| std::mem::replace(&mut state.sharers, runs.max(1)) != runs);
+    }
+
+    /// How many runs share the limits of the server, this one included.
+    pub fn sharers(&self) -> u32 {
+        self.state.borrow().sharers
+    }
+
     /// Holds until the pace is set again.
     pub fn hold(&self, reason: Reason) {
         self.state.send_if_modified(|state| {
@@ -198,10 +215,15 @@ impl State {
             return wait(Bucket::Rate, paid_at);
         }
         let places = self.places.iter().take(self.speed.workers.max(1) as usize).enumerate();
-        let free = places.filter_map(|(number, place)| Some((rested(*place, self.speed.share * duty, now)?, number)));
-        match free.min() {
-            Some((at, number)) if at <= now => Next::Enter(number),
-            rested => wait(self.slowed(), rested.map(|(at, _)| at)),
+        let alone = self.speed.share * duty;
+        let part = 1.0 / f64::from(self.sharers);
+        let free = places.filter_map(|(number, place)| Some((rested(*place, alone * part, now)?, number)));
+        let Some((at, number)) = free.min() else { return wait(self.slowed(), None) };
+        match rested(self.places[number], alone, now) {
+            _ if at <= now => Next::Enter(number),
+            // It could begin, if the run were alone.
+            Some(own) if own <= now => wait(Bucket::Slowed(BUDGET.into()), Some(at)),
+            own => wait(self.slowed(), own),
         }
     }
 

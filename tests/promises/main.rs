@@ -31,6 +31,7 @@ mod keys;
 mod one_holder;
 mod quarantine;
 mod round_trips;
+mod scheduler;
 mod state_tables;
 
 mod job_on_real_input;

@@ -93,6 +93,7 @@ fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
         held: Vec::new(),
         speed: Speed { workers: 1, share: 0.5 },
         slowed_by: Some("probe".into()),
+        sharers: 1,
         places: vec![Place::Free(Some((now, second)))],
         owed: 0,
     };
@@ -109,4 +110,31 @@ fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
     assert_eq!(state.next(1.0, Some(now + second), now), owed);
     state.paused = pause();
     assert_eq!(state.next(1.0, None, now), Next::Wait { bucket: Bucket::Paused, until: None });
+}
+
+#[test]
+fn a_run_that_shares_its_limits_rests_for_the_others_after_its_own_rest() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut state = State {
+        stopped: false,
+        paused: None,
+        held: Vec::new(),
+        speed: Speed { workers: 1, share: 0.5 },
+        slowed_by: Some("probe".into()),
+        sharers: 2,
+        places: vec![Place::Free(Some((now, second)))],
+        owed: 0,
+    };
+    let wait = |signal: &str, seconds: u32| Next::Wait {
+        bucket: Bucket::Slowed(signal.into()),
+        until: Some(now + second * seconds),
+    };
+    assert_eq!(state.next(1.0, None, now), wait("probe", 1), "what its signals ask for comes first");
+    assert_eq!(state.next(1.0, None, now + second), wait("budget", 3), "a quarter of the time is its own");
+    assert_eq!(state.next(1.0, None, now + 3 * second), Next::Enter(0));
+    state.speed.share = 1.0;
+    assert_eq!(state.next(1.0, None, now), wait("budget", 1));
+    state.sharers = 1;
+    assert_eq!(state.next(1.0, None, now), Next::Enter(0));
 }
