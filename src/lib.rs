@@ -10,11 +10,12 @@
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
 //! - [`pace`]: how fast a run may go, and whether at all; the gate where its workers wait.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
+//! - [`scheduler`]: which of the runs that wait begins now.
 //! - [`metrics`]: every series that Prometheus sees, fed by events. The only home of prometheus.
 //! - [`server`]: what is answered over HTTP. The only home of axum.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`, and `metrics` knows only the last.
+//! Arrows point inward: `cli → server, scheduler → engine → db, plan, job → pace → event, run, key, quantity`, and `metrics` knows only the last.
 
 pub mod cli;
 pub mod db;
@@ -28,4 +29,5 @@ pub mod plan;
 pub mod quantity;
 pub mod run;
 pub mod runner;
+pub mod scheduler;
 pub mod server;

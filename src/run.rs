@@ -35,6 +35,7 @@ pub const MOVES: &[(RunState, RunState)] = &[
     (Queued, Running),       // a runner took the run
     (Queued, Paused),        // paused while nobody runs it
     (Queued, Cancelled),     // cancelled while nobody runs it
+    (Queued, Failed),        // a scheduler could not begin it: the job may not run on its table
     (Running, Pausing),      // pause asked
     (Running, Paused),       // pause asked, and no runner is alive to have a batch in hand
     (Running, Cancelling),   // cancel asked
@@ -61,6 +62,7 @@ pub const MOVES: &[(RunState, RunState)] = &[
     (Sweeping, Failed),      // not provable, or an error that a retry cannot mend
     (Cancelling, Cancelled), // nothing in hand any more
     (Failed, Running),       // run again after the cause was mended
+    (Failed, Queued),        // submitted again after the cause was mended
     (Failed, Cancelled),     // given up
 ];
 

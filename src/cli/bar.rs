@@ -25,6 +25,11 @@ pub(super) fn show(job: &str, events: UnboundedReceiver<Event>) -> JoinHandle<()
     tokio::spawn(view.follow(events))
 }
 
+/// Writes lines of a run's events until its sender is dropped, also where there is a terminal: a server has many runs.
+pub(super) fn log(name: &str, events: UnboundedReceiver<Event>) -> JoinHandle<()> {
+    tokio::spawn(View::new(name, false).follow(events))
+}
+
 struct View {
     job: String,
     bar: Option<ProgressBar>,

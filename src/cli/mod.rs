@@ -14,9 +14,12 @@ mod packaging;
 mod plan;
 mod quarantine;
 mod run;
+mod serve;
+mod served;
 mod set;
 mod signals;
 mod status;
+mod submit;
 mod summary;
 mod target;
 mod watch;
@@ -77,6 +80,10 @@ enum Command {
     },
     /// Run a job, or go on with it
     Run(run::RunArguments),
+    /// Leave a job to `serve`, or hand it the run that the job has
+    Submit(submit::SubmitArguments),
+    /// Run the jobs that are submitted, a few at once, until stopped
+    Serve(serve::ServeArguments),
     /// What runs, and how far it is
     Status {
         /// A job's name or file; without it, all
@@ -155,6 +162,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Check { jobs } => check::check(&jobs, shared.output),
         Command::Plan { job, sample } => plan::plan(&shared, &job, sample).await,
         Command::Run(arguments) => run::run(&shared, &arguments).await,
+        Command::Submit(arguments) => submit::submit(&shared, &arguments).await,
+        Command::Serve(arguments) => serve::serve(&shared, &arguments).await,
         Command::Status { job, watch } => status::status(&shared, job.as_deref(), watch).await,
         Command::Why { job } => why::why(&shared, &job).await,
         Command::History { job, last } => history::history(&shared, job.as_deref(), last).await,

@@ -43,7 +43,7 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Exit {
         (Err(exit), _) | (_, Err(exit)) => return exit,
     };
     let RunArguments { lease, restart, until_window_closes, .. } = *arguments;
-    let options = Options { lease, restart, until_window_closes };
+    let options = Options { lease, restart, until_window_closes, leave_when_paused: false };
     let (_exporter, metrics) = match exported(arguments.metrics_addr, &job, database.as_ref()).await {
         Ok(exported) => exported.unzip(),
         Err(exit) => return exit,

@@ -75,7 +75,8 @@ pub(super) fn record(Shown { run, progress, overrides }: &Shown) -> serde_json::
         "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
         "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
         "rows_quarantined": run.rows_quarantined,
-        "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
+        "progress": run.planned.then_some(progress.share), "submitted": run.submitted, "priority": run.priority,
+        "not_before": run.not_before.map(time), "eta_seconds": eta(run).map(|(low, high)| [low, high]),
         "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
         "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
         "run_version": run.version, "resume_at": run.resume_at.map(time),
@@ -140,7 +141,7 @@ fn table(runs: &[Shown]) -> String {
         }
         lines.push(format!(
             "{job:<26} {state:<22} {:>7} {:>13}  {}",
-            percent(progress.share),
+            if run.planned { percent(progress.share) } else { "-".to_owned() },
             count(progress.rows_changed),
             eta.unwrap_or_else(|| "-".to_owned())
         ));
@@ -158,7 +159,16 @@ pub(super) fn in_full(Shown { run, progress, overrides }: &Shown) -> String {
     if let Some(resume_at) = run.resume_at {
         line("until", format!("{}, when it goes on by itself", time(resume_at)));
     }
-    line("progress", format!("{} of the key space", percent(progress.share)));
+    line(
+        "progress",
+        match run.planned {
+            true => format!("{} of the key space", percent(progress.share)),
+            false => "none: it is planned when it is first taken".to_owned(),
+        },
+    );
+    if let Some(from) = run.not_before.filter(|from| *from > run.read_at) {
+        line("waits", format!("until {}", time(from)));
+    }
     line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
     if run.rows_quarantined > 0 {
         let rows = counted(run.rows_quarantined.unsigned_abs(), "row");
@@ -196,6 +206,7 @@ pub(super) fn in_full(Shown { run, progress, overrides }: &Shown) -> String {
 fn next_step(run: &RunRecord) -> Option<String> {
     let job = &run.job;
     Some(match run.state {
+        RunState::Queued if run.submitted => "`tidegate serve` takes it".to_owned(),
         RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),
         RunState::Paused if run.pause_is_over() => {
             "its pause is over: `tidegate run` with its job file goes on".to_owned()

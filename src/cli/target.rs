@@ -4,7 +4,7 @@
 use super::Shared;
 use super::exit::{Exit, fail};
 use super::wording::{say, say_problems};
-use crate::db::{Address, Database, database};
+use crate::db::{Address, AddressError, Database, Named, database};
 use crate::job::{self, Job, MAX_FILE_BYTES};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,29 @@ pub(super) fn target(shared: &Shared) -> Result<Arc<dyn Database>, Exit> {
             return Err(fail(words, Exit::Usage));
         }
     };
+    open(address)
+}
+
+/// The databases that are named by `NAME=VARIABLE`, each at the address in that environment variable.
+pub(super) fn named_targets(named: &[(String, String)]) -> Result<Vec<Named>, Exit> {
+    let mut databases: Vec<Named> = Vec::new();
+    for (name, variable) in named {
+        if databases.iter().any(|known| known.name == *name) {
+            return Err(fail(&format!("two databases are called {name}"), Exit::Usage));
+        }
+        let Some(url) = std::env::var_os(variable).filter(|value| !value.is_empty()) else {
+            return Err(fail(
+                &format!("the environment variable {variable} of database {name} is not set"),
+                Exit::Usage,
+            ));
+        };
+        let database = open(Address::parse(&url.to_string_lossy()))?;
+        databases.push(Named { name: name.clone(), database });
+    }
+    Ok(databases)
+}
+
+fn open(address: Result<Address, AddressError>) -> Result<Arc<dyn Database>, Exit> {
     let database = address.and_then(|address| database(&address));
     let database = database.map_err(|error| fail(&error.to_string(), Exit::Usage))?;
     for warning in database.warnings() {

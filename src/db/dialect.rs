@@ -54,6 +54,14 @@ impl Dialect {
         }
     }
 
+    /// A bound number of seconds since 1970 as a time that is stored; null is none.
+    pub fn moment(self, parameter: &str) -> String {
+        match self {
+            Self::Postgres => format!("to_timestamp({parameter})"),
+            Self::Sqlite => parameter.to_owned(),
+        }
+    }
+
     /// A stored time as seconds since 1970.
     pub fn seconds(self, column: &str) -> String {
         match self {

@@ -9,6 +9,7 @@ mod blocker;
 mod dialect;
 mod failure;
 mod ledger;
+mod named;
 mod one_number;
 mod postgres;
 mod preparation;
@@ -31,9 +32,10 @@ pub use dialect::Dialect;
 pub use failure::{Class, Failure, RowFault};
 pub(crate) use ledger::MEND;
 pub use ledger::{
-    Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewRun, Override, QuarantinedRow, RecordedEvent,
-    Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Success, Taken, TimeSpent,
+    Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewRun, NewSubmission, Override, QuarantinedRow,
+    RecordedEvent, Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Submitted, Success, Taken, TimeSpent,
 };
+pub use named::Named;
 pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;

@@ -55,6 +55,10 @@ pub(super) async fn admit(
     let (run, resumed) = match decide(newest, job, options) {
         Decision::Answer(outcome) => return Ok(Admission::Not(outcome)),
         Decision::GoOn(run) => (run, true),
+        Decision::Plan(run) => match plan_submitted(database, ledger, job, runner, run).await? {
+            None => (run, false),
+            Some(outcome) => return Ok(Admission::Not(outcome)),
+        },
         Decision::Begin => match begin(database, ledger, job, runner).await? {
             Ok(run) => (run, false),
             Err(outcome) => return Ok(Admission::Not(outcome)),
@@ -64,11 +68,30 @@ pub(super) async fn admit(
         return Ok(Admission::Not(outcome));
     }
     super::kill_point("lease-taken");
-    if resumed {
-        ledger.keep_job_text(run, &runner.holder, &job.text).await?;
+    let prepared = prepare(database, ledger, job, runner, run, resumed).await;
+    if let Err(failure) = &prepared {
+        // Where even that does not arrive, the lease ends by itself.
+        let _ = ledger.release(run, runner, Some(&failure.to_string())).await;
     }
+    prepared
+}
+
+/// What a run that was taken needs to be walked.
+async fn prepare(
+    database: &dyn Database,
+    ledger: &mut Ledger,
+    job: &Job,
+    runner: &Runner,
+    run: i64,
+    resumed: bool,
+) -> Result<Admission, Failure> {
+    ledger.keep_job_text(run, &runner.holder, &job.text).await?;
     let overrides = ledger.overrides_in_force(run).await?;
     let record = ledger.run(run).await?.ok_or_else(|| Failure::fatal("the run's record is gone"))?;
+    if !record.planned {
+        // Without slices it would look as done as an empty table.
+        return Err(Failure::new(Class::Retry, "the run was resumed before anybody planned it"));
+    }
     // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
     // depends on is pinned by its place, which every batch compares.
     let facts = database.facts(job).await?;
@@ -88,6 +111,8 @@ pub(super) async fn admit(
 enum Decision {
     Answer(Outcome),
     GoOn(i64),
+    /// It was submitted and never taken.
+    Plan(i64),
     Begin,
 }
 
@@ -109,6 +134,9 @@ fn decide(newest: Option<RunRecord>, job: &Job, options: &Options) -> Decision {
             Decision::Answer(Outcome::Paused(Box::new(record)))
         }
         _ if options.restart => Decision::Answer(Outcome::NotOver(Box::new(record))),
+        // A pause or a cancel of it is reached without a plan.
+        RunState::Pausing | RunState::Cancelling => Decision::GoOn(record.id),
+        _ if !record.planned => Decision::Plan(record.id),
         _ => Decision::GoOn(record.id),
     }
 }
@@ -126,27 +154,69 @@ fn changes(record: &RunRecord, job: &Job) -> Vec<Difference> {
     }
 }
 
+/// A plan that may run, or why it may not. A run that only waits to be planned is in nobody's way.
+async fn accepted_plan(
+    database: &dyn Database,
+    ledger: &mut Ledger,
+    job: &Job,
+    run: Option<i64>,
+) -> Result<Result<Plan, Outcome>, Failure> {
+    let plan = match planning::plan(database, job).await? {
+        Ok(plan) if plan.refusals.is_empty() => plan,
+        Ok(plan) => return Ok(Err(Outcome::Refused(plan.refusals))),
+        Err(refusals) => return Ok(Err(Outcome::Refused(refusals))),
+    };
+    // Another runner may have planned this one meanwhile.
+    let other = ledger.run_on_table(&plan.table.full_name).await?.filter(|other| Some(other.id) != run);
+    Ok(match other {
+        Some(other) => Err(Outcome::TableBusy(Box::new(other))),
+        None => Ok(plan),
+    })
+}
+
+/// Plans a run that was submitted. The outcome, where it may not run.
+async fn plan_submitted(
+    database: &dyn Database,
+    ledger: &mut Ledger,
+    job: &Job,
+    runner: &Runner,
+    run: i64,
+) -> Result<Option<Outcome>, Failure> {
+    let plan = match accepted_plan(database, ledger, job, Some(run)).await? {
+        Ok(plan) => plan,
+        Err(outcome) => return Ok(Some(outcome)),
+    };
+    match ledger.plan_run(run, &new_run(&plan, runner)).await {
+        Ok(()) => Ok(None),
+        // Two on one table were planned at once; the index that keeps tables apart let one through.
+        Err(failure) => match ledger.run_on_table(&plan.table.full_name).await? {
+            Some(other) if other.id != run => Ok(Some(Outcome::TableBusy(Box::new(other)))),
+            _ => Err(failure),
+        },
+    }
+}
+
 async fn begin(
     database: &dyn Database,
     ledger: &mut Ledger,
     job: &Job,
     runner: &Runner,
 ) -> Result<Result<i64, Outcome>, Failure> {
-    let plan = match planning::plan(database, job).await? {
-        Ok(plan) if plan.refusals.is_empty() => plan,
-        Ok(plan) => return Ok(Err(Outcome::Refused(plan.refusals))),
-        Err(refusals) => return Ok(Err(Outcome::Refused(refusals))),
+    let plan = match accepted_plan(database, ledger, job, None).await? {
+        Ok(plan) => plan,
+        Err(outcome) => return Ok(Err(outcome)),
     };
-    if let Some(other) = ledger.run_on_table(&plan.table.full_name).await? {
-        return Ok(Err(Outcome::TableBusy(Box::new(other))));
-    }
     match ledger.create_run(&new_run(&plan, runner)).await {
         Ok(run) => Ok(Ok(run)),
         // Two began at once; the index that keeps tables apart let one through.
         Err(failure) => match ledger.run_on_table(&plan.table.full_name).await? {
             Some(other) if other.job == job.name => Ok(Ok(other.id)),
             Some(other) => Ok(Err(Outcome::TableBusy(Box::new(other)))),
-            None => Err(failure),
+            // Or somebody submitted the job: the next try finds that run.
+            None => match ledger.newest_run(&job.name).await? {
+                Some(newest) if !newest.planned => Err(failure.classed(Class::Retry)),
+                _ => Err(failure),
+            },
         },
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct Board {
 struct News {
     pace: Option<PaceReport>,
     happenings: Vec<Happening>,
+    sharing: bool,
 }
 
 impl Board {
@@ -30,10 +31,13 @@ impl Board {
         Self { time, earlier, held_before, begun, news: Mutex::default(), urgent: Notify::new() }
     }
 
-    /// The pace now. `urgent`: somebody who looks should see it at once.
-    pub(super) fn tell(&self, pace: PaceReport, urgent: bool) {
-        self.news().pace = Some(pace);
-        if urgent {
+    /// The pace now, and whether the run shares the limits of its server. `urgent`: somebody who looks should see it at once.
+    pub(super) fn tell(&self, pace: PaceReport, sharing: bool, urgent: bool) {
+        let mut news = self.news();
+        news.pace = Some(pace);
+        // The others have to make room, or may take it.
+        let turned = std::mem::replace(&mut news.sharing, sharing) != sharing;
+        if urgent || turned {
             self.urgent.notify_one();
         }
     }
@@ -57,7 +61,11 @@ impl Board {
             *spent.entry(bucket.to_string()).or_default() += took.as_secs_f64();
         }
         let held = self.held_before + now.saturating_duration_since(self.begun);
-        Report { eta, pace: self.news().pace.clone(), spent, held_seconds: held.as_secs_f64(), sharing: false }
+        let (pace, sharing) = {
+            let news = self.news();
+            (news.pace.clone(), news.sharing)
+        };
+        Report { eta, pace, spent, held_seconds: held.as_secs_f64(), sharing }
     }
 
     /// What is to be written into the event log, once.
@@ -73,7 +81,8 @@ impl Board {
         holder: &str,
         lease: Duration,
     ) -> Result<(), Failure> {
-        let (report, happenings) = (self.report(None), self.happenings());
+        // What is let go shares nothing any more.
+        let (report, happenings) = (Report { sharing: false, ..self.report(None) }, self.happenings());
         control
             .call(async |ledger| {
                 ledger.beat(run, holder, lease, &report).await?;

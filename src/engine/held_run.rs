@@ -166,6 +166,7 @@ impl HeldRun {
                 Ok(Outcome::LeaseLost(summary))
             }
             End { watched: Some(WatchEnd::Cancelled), .. } => self.cancelled().await,
+            End { watched: Some(WatchEnd::Paused), walked: Some(Ok(_)) | None, .. } => self.paused(summary).await,
             End { walked: Some(Ok(Walked::NotProven(why))), .. } => self.failed(why).await,
             End { walked: Some(Err(failure)), .. } => self.failed(failure.to_string()).await,
             End { walked: Some(Ok(Walked::Stopped)) | None, closed, .. } => Ok(Outcome::Stopped(summary, closed)),
@@ -203,6 +204,8 @@ impl HeldRun {
             run: record.id,
             runner,
             lease: options.lease,
+            leave_when_paused: options.leave_when_paused,
+            has_limits: !pace.signals.is_empty(),
             events: crew.events.clone(),
         };
         let passes = Passes { crew, control, board, record, runner };
@@ -237,6 +240,17 @@ impl HeldRun {
                 () = &mut grace => return End { walked: None, watched, closed },
             }
         }
+    }
+
+    /// Lets the paused run go. Whoever resumed it in between finds it queued.
+    async fn paused(mut self, summary: Summary) -> Result<Outcome, Failure> {
+        let run = self.record.id;
+        self.release("resumed, and nobody runs it now").await?;
+        let record = self.control.call(async |ledger| ledger.run(run).await).await?;
+        Ok(match record.filter(|record| record.state == RunState::Paused) {
+            Some(record) => Outcome::Paused(Box::new(record)),
+            None => Outcome::Stopped(summary, None),
+        })
     }
 
     async fn cancelled(mut self) -> Result<Outcome, Failure> {

@@ -64,11 +64,13 @@ pub struct Options {
     pub restart: bool,
     /// Stop when no window of the job is open, instead of waiting for the next.
     pub until_window_closes: bool,
+    /// Let the run go once a pause is reached, instead of waiting for its end.
+    pub leave_when_paused: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lease: DEFAULT_LEASE, restart: false, until_window_closes: false }
+        Self { lease: DEFAULT_LEASE, restart: false, until_window_closes: false, leave_when_paused: false }
     }
 }
 

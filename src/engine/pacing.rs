@@ -37,6 +37,8 @@ pub(super) struct Pacing<'a> {
     told: Vec<Reason>,
     /// When it was told last how the run goes.
     observed: Option<Instant>,
+    /// How many runs shared the limits at the last turn.
+    sharers: u32,
 }
 
 impl<'a> Pacing<'a> {
@@ -50,7 +52,19 @@ impl<'a> Pacing<'a> {
         log: SpeedLog,
     ) -> Self {
         let forecast = Forecast::new(Instant::now(), crew.tally.progress().share);
-        Self { crew, board, pace, actor, law, log, meter: Meter::default(), forecast, told: Vec::new(), observed: None }
+        Self {
+            crew,
+            board,
+            pace,
+            actor,
+            law,
+            log,
+            meter: Meter::default(),
+            forecast,
+            told: Vec::new(),
+            observed: None,
+            sharers: 1,
+        }
     }
 
     /// Sets the pace for as long as the run lasts; where `until_window_closes`, until no window is open, and why.
@@ -93,17 +107,24 @@ impl<'a> Pacing<'a> {
         let closed = closed(self.pace, SystemTime::now());
         let file = self.crew.held_by_file().await;
         let now = Instant::now();
+        let sharers = self.crew.gate.sharers();
+        if sharers > std::mem::replace(&mut self.sharers, sharers) {
+            self.law.make_room(now);
+        }
         let walks = closed.is_none() && file.is_none() && !self.crew.gate.is_paused();
         let mut verdict = self.law.judge(now, walks);
         verdict.held.splice(0..0, closed.clone().into_iter().chain(file));
         self.crew.gate.set_pace(&verdict);
         // The workers wait for it themselves, each until its next try.
-        verdict.held.extend(self.crew.troubles.of_all());
-        self.tell(&verdict, now);
+        let troubles = self.crew.troubles.of_all();
+        // One that waits for its signals shares them: it goes on when they fall, and the others with it.
+        let sharing = walks && troubles.is_empty() && !self.pace.signals.is_empty();
+        verdict.held.extend(troubles);
+        self.tell(&verdict, sharing, now);
         closed
     }
 
-    fn tell(&mut self, verdict: &Verdict, now: Instant) {
+    fn tell(&mut self, verdict: &Verdict, sharing: bool, now: Instant) {
         let signals = self.law.view(now);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let change = self.log.note(since_1970, verdict, &signals).cloned();
@@ -134,7 +155,7 @@ impl<'a> Pacing<'a> {
             changes: self.log.changes(),
         };
         self.observe(verdict, &report, now);
-        self.board.tell(report, urgent);
+        self.board.tell(report, sharing, urgent);
     }
 
     /// Tells how the run goes, where it is time to.

@@ -41,6 +41,11 @@ async fn examine(
     record: &RunRecord,
     work: &Work,
 ) -> Result<Vec<SliceRecord>, Failure> {
+    if record.place.is_empty() {
+        // Only a run that nobody has planned is without one, and it has no slices either: it would end at once.
+        let table = database.dialect().state_table("run");
+        return Err(Failure::fatal(format!("{table} of run {}: it is planned and has no place; {MEND}", record.id)));
+    }
     let slices = ledger.slices(record.id).await?;
     let mut flaw = flaw(&slices, record.bound.as_ref(), work.key.len());
     if flaw.is_none() {

@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) enum WatchEnd {
     /// Somebody cancelled the run.
     Cancelled,
+    /// Somebody paused the run, nothing is in hand, and this runner does not wait.
+    Paused,
     /// Another runner has the run.
     LeaseLost,
 }
@@ -61,7 +63,7 @@ impl WatchRequests {
     }
 }
 
-/// Watches a run until it is cancelled or lost.
+/// Watches a run until it is cancelled or lost, or paused where that ends it.
 pub(super) struct Watch<'a> {
     pub(super) control: Control,
     pub(super) crew: &'a Crew,
@@ -74,16 +76,22 @@ pub(super) struct Watch<'a> {
     pub(super) run: i64,
     pub(super) runner: &'a Runner,
     pub(super) lease: Duration,
+    /// A pause that is reached ends the watch.
+    pub(super) leave_when_paused: bool,
+    /// The run has limits, which it shares with the other runs of its database.
+    pub(super) has_limits: bool,
     pub(super) events: UnboundedSender<Event>,
 }
 
 impl Watch<'_> {
-    /// Runs until the run is cancelled or lost.
+    /// Runs until the run is cancelled or lost, or paused where that ends it.
     pub(super) async fn run(mut self, mut state: RunState) -> Result<WatchEnd, Failure> {
         // A third: two beats may be lost before the lease is.
         let beat_every = self.lease / 3;
         // The first look is a beat, so that there is something to see of a run that has just begun.
         let mut beaten: Option<Instant> = None;
+        // Whether the run was among those that share when it last kept its lease.
+        let mut told = false;
         let mut forecast = Forecast::new(Instant::now(), self.tally.progress().share);
         loop {
             let urgent = self.wait(state).await;
@@ -103,6 +111,7 @@ impl Watch<'_> {
                     false => ledger.look(run, holder).await,
                 })
                 .await?;
+            told = if keep { report.sharing } else { told };
             let Some(beat) = beat else {
                 self.gate.stop();
                 self.looked();
@@ -114,11 +123,20 @@ impl Watch<'_> {
             for happening in self.board.happenings() {
                 self.control.call(async |ledger| ledger.note(run, holder, &happening).await).await?;
             }
+            if self.has_limits {
+                self.gate.share_among(sharers(beat.sharing, told));
+            }
             // First of all the gate: a pause must not wait for what else there is to hear.
             let cancelled = self.apply(&mut state, &beat).await?;
+            let left = state == RunState::Paused && self.leave_when_paused;
+            if left {
+                self.gate.stop();
+            }
             self.looked();
-            if cancelled {
-                return Ok(WatchEnd::Cancelled);
+            match (cancelled, left) {
+                (true, _) => return Ok(WatchEnd::Cancelled),
+                (_, true) => return Ok(WatchEnd::Paused),
+                _ => {}
             }
             self.hear_what_is_set(&beat).await?;
             if beat.pause_is_over {
@@ -214,5 +232,23 @@ impl Watch<'_> {
 
     fn looked(&self) {
         self.requests.looks.send_modify(|looks| *looks += 1);
+    }
+}
+
+/// How many runs share, this one included, whether or not it was among those that were counted.
+fn sharers(counted: i64, told: bool) -> u32 {
+    let others = counted - i64::from(told);
+    u32::try_from(others).unwrap_or_default().saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_counts_itself_once_among_those_that_share() {
+        for (counted, told, shared) in [(0, false, 1), (1, true, 1), (1, false, 2), (2, true, 2), (0, true, 1)] {
+            assert_eq!(sharers(counted, told), shared, "{counted} counted, told: {told}");
+        }
     }
 }

@@ -9,6 +9,9 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// What slows a run that has only a part of what its signals allow.
+const BUDGET: &str = "budget";
+
 /// The gate of a run. A batch is in hand from [`Gate::pass`] until its [`InHand`] is dropped.
 pub struct Gate {
     state: watch::Sender<State>,
@@ -25,6 +28,8 @@ struct State {
     duty: f64,
     /// How many batches may be in hand, whatever the signals say.
     workers: usize,
+    /// How many runs share the limits of the server, this one included; an equal part of what is allowed is its own.
+    sharers: u32,
     /// One for each worker, and one for each that there was once. A slower run uses fewer of them, each for a part of the time, whoever comes: so a worker with
     /// the last slice is never the one that is kept out.
     places: Vec<Place>,
@@ -77,6 +82,7 @@ impl Gate {
             slowed_by: verdict.slowed_by.clone(),
             duty,
             workers: workers.max(1) as usize,
+            sharers: 1,
             places: vec![Place::Free(None); workers.max(1) as usize],
             owed: 0,
         };
@@ -180,6 +186,17 @@ impl Gate {
         self.state.send_modify(|_| {});
     }
 
+    /// So many runs share the limits of the server, this one among them; each has an equal part of what its own signals
+    /// allow.
+    pub fn share_among(&self, runs: u32) {
+        self.state.send_if_modified(|state| std::mem::replace(&mut state.sharers, runs.max(1)) != runs);
+    }
+
+    /// How many runs share the limits of the server, this one included.
+    pub fn sharers(&self) -> u32 {
+        self.state.borrow().sharers
+    }
+
     /// Holds until the pace is set again.
     pub fn hold(&self, reason: Reason) {
         self.state.send_if_modified(|state| {
@@ -250,11 +267,15 @@ impl State {
         }
         let most = self.workers.min(self.speed.workers.max(1) as usize);
         let places = self.places.iter().take(most).enumerate();
-        let share = self.speed.share * self.duty;
-        let free = places.filter_map(|(number, place)| Some((rested(*place, share, now)?, number)));
-        match free.min() {
-            Some((at, number)) if at <= now => Next::Enter(number),
-            rested => wait(self.slowed(), rested.map(|(at, _)| at)),
+        let alone = self.speed.share * self.duty;
+        let part = 1.0 / f64::from(self.sharers);
+        let free = places.filter_map(|(number, place)| Some((rested(*place, alone * part, now)?, number)));
+        let Some((at, number)) = free.min() else { return wait(self.slowed(), None) };
+        match rested(self.places[number], alone, now) {
+            _ if at <= now => Next::Enter(number),
+            // It could begin, if the run were alone.
+            Some(own) if own <= now => wait(Bucket::Slowed(BUDGET.into()), Some(at)),
+            own => wait(self.slowed(), own),
         }
     }
 

@@ -38,6 +38,10 @@ use zone::Advice;
 /// it did. Shorter, and the next step is taken before the last one can be seen; longer, and a ramp takes minutes.
 const COOLDOWN: Duration = Duration::from_millis(2500);
 
+/// From little to what four workers can do takes 16 steps, 40 s. Shorter, and a run that shares takes what another on
+/// its way up has not taken yet.
+const CATCHES_UP: Duration = Duration::from_secs(45);
+
 /// A batch takes about this long, so a worker that is busy for a share of its time makes signals rise and fall once in
 /// this time divided by its share. Only what is left at the bottom of such a wave is a trend.
 const BATCH_SECONDS: f64 = 1.0;
@@ -119,6 +123,9 @@ pub struct Law {
     held: Held,
     /// Nothing but signals may hold the run.
     walks: bool,
+    begun: Instant,
+    /// No step up before: somebody else is on the way up.
+    makes_room_until: Option<Instant>,
 }
 
 /// The last move of the speed. What was seen before tells of another speed.
@@ -134,7 +141,8 @@ impl Law {
     pub fn new(limits: Vec<Limit>, workers: u32, now: Instant) -> Self {
         let effort = if limits.is_empty() { Effort::full(workers) } else { Effort::gentle(workers) };
         let tracks = limits.into_iter().map(Track::new).collect();
-        Self { tracks, effort, moved: Move { at: now, down: false }, held: Held::Not, walks: true }
+        let moved = Move { at: now, down: false };
+        Self { tracks, effort, moved, held: Held::Not, walks: true, begun: now, makes_room_until: None }
     }
 
     /// So many workers from now on. Where signals limit the run, it finds its own way to more of them.
@@ -156,6 +164,18 @@ impl Law {
     pub fn note(&mut self, reading: Reading) {
         if let Some(track) = self.tracks.iter_mut().find(|track| track.limit.signal == reading.signal) {
             track.note(reading, self.moved.at);
+        }
+    }
+
+    /// Another run begins to share the limits, with little. What this one has learned is what the server sustains, and
+    /// a part of that is its own; were it to take the room that the part leaves, the other would never come to its own.
+    /// A run that has learned nothing yet begins together with the other.
+    pub fn make_room(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.begun) >= CATCHES_UP {
+            self.makes_room_until = Some(now + CATCHES_UP);
+        } else if !self.tracks.is_empty() {
+            self.effort.restart();
+            self.moved = Move { at: now, down: false };
         }
     }
 
@@ -205,6 +225,7 @@ impl Law {
         let (moved, wave) = (self.moved, self.wave());
         let advice = self.tracks.iter().filter_map(|track| track.advice(moved, wave, now)).min_by(Advice::strictest);
         let (moves, down) = match advice.unwrap_or(Advice::SpeedUp { room: 1.0 }) {
+            Advice::SpeedUp { .. } if self.makes_room_until.is_some_and(|until| now < until) => return,
             Advice::SpeedUp { room } => (self.effort.raise(room), false),
             Advice::Keep => return,
             Advice::SlowDown { to, sustains } => (self.effort.lower(to, sustains), true),

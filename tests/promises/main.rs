@@ -32,6 +32,7 @@ mod metrics;
 mod one_holder;
 mod quarantine;
 mod round_trips;
+mod scheduler;
 mod seen_live;
 mod state_tables;
 

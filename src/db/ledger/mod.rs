@@ -1,7 +1,7 @@
 //! What is recorded of runs, and how does the record change? The state tables, the same for every database. Knows
 //! neither how a batch is made nor when a move is right: [`crate::run`] decides, this records.
 //!
-//! Reading order: `install` (the tables), `runs` (find, create, list), `lease` (who holds a run), `moves`
+//! Reading order: `install` (the tables), `runs` (find, create, list), `queue` (runs that wait for a scheduler), `lease` (who holds a run), `moves`
 //! (compare-and-set of states), `pauses` (when they end), `overrides` (what operators set over the job file), `slices`
 //! (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch records in its own transaction),
 //! `resolve` (rows that were set aside and are tried again), `events` (what happened), `report` (pace and time, as the
@@ -16,6 +16,7 @@ mod moves;
 mod overrides;
 mod pauses;
 mod quarantine;
+mod queue;
 mod recorded;
 mod report;
 mod resolve;
@@ -37,6 +38,7 @@ pub use moves::{Asked, Move, Moved, Success};
 pub use overrides::{NewOverrides, Override, Set};
 pub use quarantine::QuarantinedRow;
 pub(crate) use quarantine::set_row_aside;
+pub use queue::{NewSubmission, Submitted};
 pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
 pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};

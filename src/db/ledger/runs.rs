@@ -194,7 +194,12 @@ impl Ledger {
         Ok(id)
     }
 
-    async fn read_runs(&mut self, condition: &str, values: &[Value], doing: &str) -> Result<Vec<RunRecord>, Failure> {
+    pub(super) async fn read_runs(
+        &mut self,
+        condition: &str,
+        values: &[Value],
+        doing: &str,
+    ) -> Result<Vec<RunRecord>, Failure> {
         let sql = format!("{} {condition}", select_runs(self.dialect));
         self.begin_reading().await?;
         let rows = self.session.fetch(&sql, values).await;

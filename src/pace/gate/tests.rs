@@ -100,6 +100,7 @@ fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
         slowed_by: Some("probe".into()),
         duty: 1.0,
         workers: 1,
+        sharers: 1,
         places: vec![Place::Free(Some((now, second)))],
         owed: 0,
     };
@@ -157,4 +158,33 @@ async fn more_workers_have_more_in_hand() {
     gate.set_workers(2);
     let Poll::Ready(Passed::InHand(_second)) = poll(waiting.as_mut()) else { panic!("two may be in hand") };
     assert_eq!((gate.workers(), gate.in_hand()), (2, 2));
+}
+
+#[test]
+fn a_run_that_shares_its_limits_rests_for_the_others_after_its_own_rest() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut state = State {
+        stopped: false,
+        paused: None,
+        held: Vec::new(),
+        speed: Speed { workers: 1, share: 0.5 },
+        slowed_by: Some("probe".into()),
+        duty: 1.0,
+        workers: 1,
+        sharers: 2,
+        places: vec![Place::Free(Some((now, second)))],
+        owed: 0,
+    };
+    let wait = |signal: &str, seconds: u32| Next::Wait {
+        bucket: Bucket::Slowed(signal.into()),
+        until: Some(now + second * seconds),
+    };
+    assert_eq!(state.next(None, None, now), wait("probe", 1), "what its signals ask for comes first");
+    assert_eq!(state.next(None, None, now + second), wait("budget", 3), "a quarter of the time is its own");
+    assert_eq!(state.next(None, None, now + 3 * second), Next::Enter(0));
+    state.speed.share = 1.0;
+    assert_eq!(state.next(None, None, now), wait("budget", 1));
+    state.sharers = 1;
+    assert_eq!(state.next(None, None, now), Next::Enter(0));
 }

@@ -70,6 +70,11 @@ impl Effort {
         self.now = self.now.min(self.full);
     }
 
+    /// Back to little. Where it was too much is forgotten: who knows the way back is faster than who does not.
+    pub fn restart(&mut self) {
+        *self = Self { now: self.now.min(GENTLE), ..Self::full(self.full as u32) };
+    }
+
     pub fn is_full(&self) -> bool {
         self.now >= self.full
     }

@@ -3,6 +3,7 @@
 
 mod drive;
 mod server;
+mod shared;
 mod swing;
 
 use drive::{Outcome, RUN, Trial, WARM_UP, drive};

@@ -19,6 +19,10 @@ drop index tidegate.run_one_per_table;
 create unique index run_one_per_table on tidegate.run (table_name)
     where planned and state in ('queued', 'running', 'pausing', 'paused', 'cancelling', 'sweeping');
 
+-- One run at a time of a job: two that are submitted at once are one.
+create unique index run_one_per_job on tidegate.run (job)
+    where state in ('queued', 'running', 'pausing', 'paused', 'cancelling', 'sweeping');
+
 -- override: what an operator set over the job file, such as `batch.rows`.
 create table tidegate.override (
     run_id bigint not null references tidegate.run,

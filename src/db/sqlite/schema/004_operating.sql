@@ -19,6 +19,10 @@ drop index tidegate_run_one_per_table;
 create unique index tidegate_run_one_per_table on tidegate_run (table_name)
     where planned and state in ('queued', 'running', 'pausing', 'paused', 'cancelling', 'sweeping');
 
+-- One run at a time of a job: two that are submitted at once are one.
+create unique index tidegate_run_one_per_job on tidegate_run (job)
+    where state in ('queued', 'running', 'pausing', 'paused', 'cancelling', 'sweeping');
+
 -- override: what an operator set over the job file, such as `batch.rows`.
 create table tidegate_override (
     run_id integer not null references tidegate_run,

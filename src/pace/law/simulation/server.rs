@@ -82,7 +82,18 @@ impl World {
     }
 
     pub fn step(&mut self, speed: Speed, held: bool) {
-        let busy = (0..self.workers.len()).filter(|worker| self.works(*worker, speed, held)).count() as f64;
+        self.step_each(&[(speed, held)]);
+    }
+
+    /// The workers are those of several runs, each with as many; how many of each were busy.
+    pub fn step_each(&mut self, runs: &[(Speed, bool)]) -> Vec<f64> {
+        let each = self.workers.len() / runs.len();
+        let busy_of = |run: usize, world: &mut Self| {
+            let (speed, held) = runs[run];
+            (0..each).filter(|number| world.works(run * each + number, *number, speed, held)).count() as f64
+        };
+        let busy_by: Vec<f64> = (0..runs.len()).map(|run| busy_of(run, self)).collect();
+        let busy: f64 = busy_by.iter().sum();
         self.done += busy * TICK;
         let replays = self.server.replays.map_or(f64::INFINITY, |replays| replays(self.now));
         self.replayed = (self.replayed + replays * TICK).min(self.done);
@@ -93,15 +104,17 @@ impl World {
         }
         self.written.push_back((self.now, self.done));
         forget(&mut self.written, self.replayed, self.now);
+        busy_by
     }
 
-    fn works(&mut self, worker: usize, speed: Speed, held: bool) -> bool {
+    /// `number`: which of its run's workers it is.
+    fn works(&mut self, worker: usize, number: usize, speed: Speed, held: bool) -> bool {
         let Worker { until, took } = self.workers[worker];
         if until > self.now {
             return true;
         }
         let rested = until + took * (1.0 - speed.share) / speed.share <= self.now;
-        if held || worker >= speed.workers as usize || !rested {
+        if held || number >= speed.workers as usize || !rested {
             return false;
         }
         let took = self.server.batch * (1.0 + JITTER * (2.0 * self.chance.even() - 1.0));
