@@ -10,9 +10,12 @@
 //! - [`db`]: what is asked of a database, and its answers. The only home of sqlx.
 //! - [`pace`]: how fast a run may go, and whether at all; the gate where its workers wait.
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
+//! - [`view`]: what is shown of a run, for the command line's JSON and for HTTP. Pure.
+//! - [`server`]: HTTP: API, live events, the page.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`.
+//! Arrows point inward: `cli → engine → db, plan, job → pace → event, run, key, quantity`, and
+//! `cli, server → view → db, engine::Tally, job, pace, run`.
 
 pub mod cli;
 pub mod db;
@@ -25,3 +28,6 @@ pub mod plan;
 pub mod quantity;
 pub mod run;
 pub mod runner;
+mod secret_file;
+pub mod server;
+pub mod view;

@@ -14,6 +14,7 @@ mod packaging;
 mod plan;
 mod quarantine;
 mod run;
+mod serve;
 mod signals;
 mod status;
 mod summary;
@@ -102,6 +103,8 @@ enum Command {
     /// Rows that could not be changed: look at them, try them again
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Watch and steer runs over HTTP: API, live events, page
+    Serve(serve::ServeArguments),
     /// Create the state tables
     Init {
         /// Print the SQL, with the GRANTs for a role that may not create tables, instead
@@ -155,6 +158,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Resume(arguments) => control::ask(&shared, crate::run::Intent::Resume, &arguments).await,
         Command::Cancel(arguments) => control::ask(&shared, crate::run::Intent::Cancel, &arguments).await,
         Command::Quarantine(command) => quarantine::quarantine(&shared, &command).await,
+        Command::Serve(arguments) => serve::serve(&shared, arguments).await,
         Command::Init { print, dialect } => init::init(&shared, print, dialect).await,
         Command::Demo(arguments) => demo::demo(&shared, &arguments).await,
         Command::Schema => packaging::schema(),

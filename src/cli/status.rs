@@ -3,13 +3,12 @@
 use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
 use super::target::target;
-use super::wording::{count, counted, duration, percent, print, print_json, seconds_range, time};
+use super::wording::{count, counted, duration, percent, print, print_json, seconds_range};
 use super::{Output, Shared};
-use crate::db::{Database, Failure, RunRecord};
+use crate::db::{Database, Failure};
 use crate::engine::Tally;
-use crate::event::Progress;
 use crate::run::RunState;
-use serde_json::json;
+use crate::view::{RunView, RunsView};
 use std::time::Duration;
 
 /// Shows one job's run in full, or a line per job.
@@ -23,18 +22,18 @@ pub(super) async fn status(shared: &Shared, job: Option<&str>) -> Exit {
         Err(failure) => return database_failed(&failure),
     };
     match (shared.output, &job) {
-        (Output::Json, _) => print_json(&json!({ "version": 1, "runs": runs.iter().map(record).collect::<Vec<_>>() })),
+        (Output::Json, _) => print_json(&RunsView::of(runs)),
         (Output::Text, Some(job)) if runs.is_empty() => {
             return fail(&format!("job {job} has no run in {}", database.address()), Exit::Failed);
         }
         (Output::Text, _) if runs.is_empty() => print("no runs yet"),
-        (Output::Text, Some(_)) => runs.iter().for_each(|(run, progress)| print(&in_full(run, *progress))),
+        (Output::Text, Some(_)) => runs.iter().for_each(|run| print(&in_full(run))),
         (Output::Text, None) => print(&table(&runs)),
     }
     Exit::Done
 }
 
-async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunRecord, Progress)>, Failure> {
+async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<RunView>, Failure> {
     let mut ledger = database.ledger().await?;
     if !ledger.is_installed().await? {
         return Ok(Vec::new());
@@ -47,61 +46,36 @@ async fn runs(database: &dyn Database, job: Option<&str>) -> Result<Vec<(RunReco
     for record in records {
         let slices = ledger.slices(record.id).await?;
         let progress = Tally::new(&slices, record.estimated_rows).progress();
-        runs.push((record, progress));
+        runs.push(RunView::of(&record, progress, Vec::new()));
     }
     Ok(runs)
 }
 
-fn record((run, progress): &(RunRecord, Progress)) -> serde_json::Value {
-    let runner = run.held.as_ref().map(|held| {
-        json!({
-            "actor": held.runner.actor, "host": held.runner.host, "pid": held.runner.pid, "alive": held.is_alive(),
-            "since": time(held.since), "expires_in_seconds": held.expires_in,
-        })
-    });
-    json!({
-        "job": run.job, "run": run.id, "table": run.table_name, "state": run.state, "runner": runner,
-        "rows_changed": progress.rows_changed, "batches": progress.batches, "retries": run.retries,
-        "rows_quarantined": run.rows_quarantined,
-        "progress": progress.share, "eta_seconds": eta(run).map(|(low, high)| [low, high]),
-        "held": held(run), "actor": run.actor, "reason": run.reason, "failure": run.failure,
-        "created_at": time(run.created_at), "moved_at": time(run.moved_at), "ended_at": run.ended_at.map(time),
-    })
-}
-
-/// The runner's own forecast, while it lives and walks.
-fn eta(run: &RunRecord) -> Option<(f64, f64)> {
-    let held = run.held.as_ref().filter(|held| held.is_alive())?;
-    held.eta.filter(|_| run.state == RunState::Running)
-}
-
-/// What holds the run, as its runner told, while it lives and would walk.
-pub(super) fn held(run: &RunRecord) -> &[String] {
-    let walks = run.state.lets_batches_begin() && run.held.as_ref().is_some_and(|held| held.is_alive());
-    run.pace.as_ref().filter(|_| walks).map_or(&[], |pace| &pace.held)
-}
-
 /// The state in words, with what a state alone does not say.
-pub(super) fn state(run: &RunRecord) -> String {
-    let lost = run.held.as_ref().is_some_and(|held| !held.is_alive());
-    match (run.state, held(run)) {
-        (state, _) if lost && state.lets_batches_begin() => format!("{state} (runner gone)"),
+pub(super) fn state_words(run: RunState, runner_is_gone: bool, held: &[String]) -> String {
+    match (run, held) {
+        (state, _) if runner_is_gone && state.lets_batches_begin() => format!("{state} (runner gone)"),
         (state, []) => state.to_string(),
         (state, reasons) => format!("{state} (held: {})", reasons.join("; ")),
     }
 }
 
+/// The same of a run as it is shown.
+fn state(run: &RunView) -> String {
+    state_words(run.state, run.runner.is_some() && !run.is_alive(), &run.held)
+}
+
 /// A line per run that fits 80 columns.
-fn table(runs: &[(RunRecord, Progress)]) -> String {
+fn table(runs: &[RunView]) -> String {
     let mut lines = vec![format!("{:<26} {:<22} {:>7} {:>13}  {}", "JOB", "STATE", "DONE", "ROWS", "ETA")];
-    for (run, progress) in runs {
+    for run in runs {
         let mut job = run.job.clone();
         if job.len() > 26 {
             job.truncate(25);
             job.push('…');
         }
         // The state and the reason have their own lines in `status JOB`; here the best end of the range is enough.
-        let eta = eta(run).map(|(low, _)| duration(Duration::try_from_secs_f64(low).unwrap_or_default()));
+        let eta = run.eta_seconds.map(|[low, _]| duration(Duration::try_from_secs_f64(low).unwrap_or_default()));
         // A reason may be long; `status JOB` and `why JOB` have it in full.
         let mut state = state(run);
         if let Some((short, _)) = state.split_once(": ") {
@@ -111,23 +85,23 @@ fn table(runs: &[(RunRecord, Progress)]) -> String {
         }
         lines.push(format!(
             "{job:<26} {state:<22} {:>7} {:>13}  {}",
-            percent(progress.share),
-            count(progress.rows_changed),
+            percent(run.progress),
+            count(run.rows_changed),
             eta.unwrap_or_else(|| "-".to_owned())
         ));
     }
     lines.join("\n")
 }
 
-fn in_full(run: &RunRecord, progress: Progress) -> String {
-    let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
+fn in_full(run: &RunView) -> String {
+    let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.run, run.table, state(run))];
     let mut line = |name: &str, words: String| lines.push(format!("  {name:<9} {words}"));
     if let Some(actor) = &run.actor {
         let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        line("since", format!("{} by {actor}{reason}", time(run.moved_at)));
+        line("since", format!("{} by {actor}{reason}", run.moved_at));
     }
-    line("progress", format!("{} of the key space", percent(progress.share)));
-    line("rows", format!("{} changed in {} batches", count(progress.rows_changed), count(progress.batches)));
+    line("progress", format!("{} of the key space", percent(run.progress)));
+    line("rows", format!("{} changed in {} batches", count(run.rows_changed), count(run.batches)));
     if run.rows_quarantined > 0 {
         let rows = counted(run.rows_quarantined.unsigned_abs(), "row");
         line("aside", format!("{rows} could not be changed: `tidegate quarantine list {}` says why", run.job));
@@ -135,14 +109,13 @@ fn in_full(run: &RunRecord, progress: Progress) -> String {
     if run.retries > 0 {
         line("retries", count(run.retries.unsigned_abs()));
     }
-    if let Some((low, high)) = eta(run) {
+    if let Some([low, high]) = run.eta_seconds {
         line("eta", seconds_range(low, high));
     }
-    if let Some(held) = &run.held {
-        let runner = &held.runner;
-        let since = time(held.since);
-        let lease = match held.is_alive() {
-            true => format!("lease ends in {:.0}s unless renewed", held.expires_in.max(0.0)),
+    if let Some(runner) = &run.runner {
+        let since = &runner.since;
+        let lease = match runner.alive {
+            true => format!("lease ends in {:.0}s unless renewed", runner.expires_in_seconds.max(0.0)),
             false => "gone: the next `tidegate run` takes over".to_owned(),
         };
         line("runner", format!("{} process {} since {since}; {lease}", runner.actor, runner.pid));
@@ -157,7 +130,7 @@ fn in_full(run: &RunRecord, progress: Progress) -> String {
 }
 
 /// What a person may want to do about a run in this state.
-fn next_step(run: &RunRecord) -> Option<String> {
+fn next_step(run: &RunView) -> Option<String> {
     let job = &run.job;
     Some(match run.state {
         RunState::Queued => "`tidegate run` with its job file goes on".to_owned(),

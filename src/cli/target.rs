@@ -33,6 +33,19 @@ pub(super) fn target(shared: &Shared) -> Result<Arc<dyn Database>, Exit> {
     Ok(database)
 }
 
+/// A database of `--database-env`: its address is in that environment variable.
+pub(super) fn target_of(name: &str, variable: &str) -> Result<Arc<dyn Database>, Exit> {
+    let Some(url) = std::env::var_os(variable).filter(|url| !url.is_empty()) else {
+        return Err(fail(&format!("{variable}, which holds the address of {name}, is not set"), Exit::Usage));
+    };
+    let database = Address::parse(&url.to_string_lossy()).and_then(|address| database(&address));
+    let database = database.map_err(|error| fail(&format!("{variable}: {error}"), Exit::Usage))?;
+    for warning in database.warnings() {
+        say(&format!("warning: {name}: {warning}"));
+    }
+    Ok(database)
+}
+
 /// The job of that file; its warnings are said on the way.
 pub(super) fn job(path: &Path) -> Result<Job, Exit> {
     let text = read(path).map_err(|words| fail(&words, Exit::Usage))?;

@@ -9,6 +9,7 @@ mod blocker;
 mod dialect;
 mod failure;
 mod ledger;
+mod named;
 mod one_number;
 mod postgres;
 mod preparation;
@@ -34,6 +35,7 @@ pub use ledger::{
     Beat, Happening, Held, Ledger, Move, Moved, NewRun, QuarantinedRow, RecordedEvent, Report, RunRecord,
     SCHEMA_VERSION, SliceRecord, Success, Taken, TimeSpent,
 };
+pub use named::Named;
 pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
@@ -55,6 +57,9 @@ pub trait Database: Send + Sync {
 
     /// Where it is, fit for a screen: never a password.
     fn address(&self) -> String;
+
+    /// What it is called beside others, when nobody says otherwise: its own name, or the file's without the extension.
+    fn name(&self) -> String;
 
     /// What somebody should know before it is used, such as a connection that anybody could listen to.
     fn warnings(&self) -> Vec<String> {

@@ -53,6 +53,11 @@ impl Connector {
         self.destination.address()
     }
 
+    /// The database's own name.
+    pub(super) fn name(&self) -> String {
+        self.destination.database.clone()
+    }
+
     /// What somebody should know before it is used.
     pub(super) fn warnings(&self) -> Vec<String> {
         self.destination.warnings()

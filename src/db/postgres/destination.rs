@@ -28,7 +28,7 @@ pub(super) struct Destination {
     /// What a server must be. `None`: there is one host, and whatever it is will turn out.
     pub(super) wanted: Option<Wanted>,
     pub(super) user: String,
-    database: String,
+    pub(super) database: String,
     password: Option<String>,
     password_file: Option<PasswordFile>,
     parameters: Parameters,

@@ -68,6 +68,10 @@ impl Database for Postgres {
         self.connector.address()
     }
 
+    fn name(&self) -> String {
+        self.connector.name()
+    }
+
     fn warnings(&self) -> Vec<String> {
         self.connector.warnings()
     }

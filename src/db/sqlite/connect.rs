@@ -62,6 +62,11 @@ impl Connector {
         format!("sqlite:{}", self.path.display())
     }
 
+    /// The file's name without its extension.
+    pub(super) fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Opens one connection that waits up to `lock_timeout` for other connections.
     pub(super) async fn connect(&self, lock_timeout: Duration) -> Result<SqliteSession, Failure> {
         let doing = || format!("open {}", self.address());

@@ -57,6 +57,10 @@ impl Database for Sqlite {
         self.connector.address()
     }
 
+    fn name(&self) -> String {
+        self.connector.name()
+    }
+
     async fn facts(&self, job: &Job) -> Result<Facts, Failure> {
         let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
         let mut facts = catalog::facts(&mut session, job).await?;
