@@ -12,10 +12,12 @@
 //! - [`engine`]: slices to workers, one batch, retries, intents, sweep, proof.
 //! - [`scheduler`]: which of the runs that wait begins now.
 //! - [`metrics`]: every series that Prometheus sees, fed by events. The only home of prometheus.
-//! - [`server`]: what is answered over HTTP. The only home of axum.
+//! - [`view`]: what is shown of a run, for the command line's JSON and for HTTP. Pure.
+//! - [`server`]: HTTP: API, live events, the page.
 //! - [`cli`]: the only place that prints.
 //!
-//! Arrows point inward: `cli → server, scheduler → engine → db, plan, job → pace → event, run, key, quantity`, and `metrics` knows only the last.
+//! Arrows point inward: `cli → server, scheduler → engine → db, plan, job → pace → event, run, key, quantity`, and
+//! `cli, server → view → db, engine::Tally, job, pace, run`; `metrics` knows only `event`, `run` and `quantity`.
 
 pub mod cli;
 pub mod db;
@@ -30,4 +32,6 @@ pub mod quantity;
 pub mod run;
 pub mod runner;
 pub mod scheduler;
+mod secret_file;
 pub mod server;
+pub mod view;

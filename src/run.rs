@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// Where a run is. Asked and reached are two states: `Pausing` is not `Paused`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// Waits for a runner: never started, or stopped before its end with nothing in hand.

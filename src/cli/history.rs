@@ -3,10 +3,10 @@
 use super::exit::{Exit, database_failed};
 use super::job_name::job_name;
 use super::target::target;
-use super::wording::{print, print_json, time, value};
+use super::wording::{print, print_json, value};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, RecordedEvent};
-use serde_json::json;
+use crate::view::{EventView, HistoryView};
 
 /// Shows the events of one job, or of all.
 pub(super) async fn history(shared: &Shared, job: Option<&str>, last: u32) -> Exit {
@@ -18,11 +18,9 @@ pub(super) async fn history(shared: &Shared, job: Option<&str>, last: u32) -> Ex
         Err(failure) => database_failed(&failure),
         Ok(events) => {
             match shared.output {
-                Output::Json => {
-                    print_json(&json!({ "version": 1, "events": events.iter().map(record).collect::<Vec<_>>() }))
-                }
+                Output::Json => print_json(&HistoryView::of(&events)),
                 Output::Text if events.is_empty() => print("nothing happened yet"),
-                Output::Text => events.iter().for_each(|event| print(&line(event))),
+                Output::Text => events.iter().for_each(|event| print(&line(&EventView::of(event)))),
             }
             Exit::Done
         }
@@ -37,14 +35,7 @@ async fn events(database: &dyn Database, job: Option<&str>, last: u32) -> Result
     }
 }
 
-fn record(event: &RecordedEvent) -> serde_json::Value {
-    json!({
-        "run": event.run, "job": event.job, "at": time(event.at), "kind": event.kind, "actor": event.actor,
-        "reason": event.reason, "knob": event.knob, "from": event.from, "to": event.to, "detail": event.detail,
-    })
-}
-
-fn line(event: &RecordedEvent) -> String {
+fn line(event: &EventView) -> String {
     let what = match (&event.knob, &event.from, &event.to) {
         (Some(knob), from, to) => {
             format!("{} {knob} {} → {}", event.kind, value(from.as_deref()), value(to.as_deref()))
@@ -54,5 +45,5 @@ fn line(event: &RecordedEvent) -> String {
         (None, _, None) => event.kind.clone(),
     };
     let more = [&event.reason, &event.detail].into_iter().flatten().map(|text| format!(": {text}"));
-    format!("{} {} #{} {what} by {}{}", time(event.at), event.job, event.run, event.actor, more.collect::<String>())
+    format!("{} {} #{} {what} by {}{}", event.at, event.job, event.run, event.actor, more.collect::<String>())
 }

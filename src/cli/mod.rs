@@ -4,6 +4,7 @@
 mod bar;
 mod check;
 mod control;
+mod counted;
 mod demo;
 mod exit;
 mod history;
@@ -82,7 +83,7 @@ enum Command {
     Run(run::RunArguments),
     /// Leave a job to `serve`, or hand it the run that the job has
     Submit(submit::SubmitArguments),
-    /// Run the jobs that are submitted, a few at once, until stopped
+    /// Run the jobs that are submitted, a few at once; API, page and metrics over HTTP
     Serve(serve::ServeArguments),
     /// What runs, and how far it is
     Status {

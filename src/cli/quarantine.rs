@@ -7,7 +7,7 @@ use super::wording::{count, counted, print, print_json, say, time};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, QuarantinedRow, RunRecord};
 use crate::engine::{self, Retried, Retry, TriedRow};
-use crate::job;
+use crate::view::QuarantineView;
 use serde_json::{Value, json};
 
 /// What is to be done about rows that are set aside.
@@ -51,7 +51,7 @@ async fn list(shared: &Shared, job: &str, detail: bool) -> Exit {
         Err(failure) => return database_failed(&failure),
         Ok(None) => return no_run(&job, database.as_ref()),
         Ok(Some(aside)) => match shared.output {
-            Output::Json => print_json(&aside.record(detail)),
+            Output::Json => print_json(&aside.view(detail)),
             Output::Text => print(&aside.in_words(detail)),
         },
     }
@@ -69,23 +69,14 @@ async fn aside(database: &dyn Database, job: &str) -> Result<Option<Aside>, Fail
 }
 
 impl Aside {
-    /// How many rows may be set aside, by the job as it last ran; unknown where this tidegate does not read its file.
-    fn limit(&self) -> Option<u64> {
-        let (job, _) = job::parse(&self.run.job_text).ok()?;
-        Some(job.errors.limit(self.run.estimated_rows.unsigned_abs()))
-    }
-
-    fn record(&self, detail: bool) -> Value {
-        let rows: Vec<_> = self.rows.iter().map(|row| row_record(row, detail)).collect();
-        json!({
-            "version": 1, "job": self.run.job, "run": self.run.id, "table": self.run.table_name,
-            "state": self.run.state, "total": self.rows.len(), "limit": self.limit(), "rows": rows,
-        })
+    fn view(&self, detail: bool) -> QuarantineView {
+        let view = QuarantineView::of(&self.run, &self.rows);
+        if detail { view.with_details(&self.rows) } else { view }
     }
 
     fn in_words(&self, detail: bool) -> String {
         let Self { run, rows } = self;
-        let limit = self.limit().map(|limit| format!(", {} may be", count(limit))).unwrap_or_default();
+        let limit = self.view(false).limit.map(|limit| format!(", {} may be", count(limit))).unwrap_or_default();
         let name = format!("{} run {} on {}", run.job, run.id, run.table_name);
         if rows.is_empty() {
             return format!("{name}: no row is set aside{limit}");
@@ -101,13 +92,6 @@ impl Aside {
         }
         lines.join("\n")
     }
-}
-
-fn row_record(row: &QuarantinedRow, detail: bool) -> Value {
-    json!({
-        "key": row.key, "code": row.code, "message": row.message, "constraint": row.constraint, "column": row.column,
-        "tries": row.tries, "since": time(row.at), "detail": row.detail.as_ref().filter(|_| detail),
-    })
 }
 
 async fn retry(shared: &Shared, job: &str) -> Exit {

@@ -1,5 +1,6 @@
 //! `tidegate run JOB`: start a job's run, or go on with it, in the foreground.
 
+use super::counted::counted;
 use super::exit::{Exit, database_failed, fail};
 use super::summary::tell;
 use super::target::{job, target};
@@ -7,7 +8,6 @@ use super::wording::say;
 use super::{Output, Shared, bar, signals};
 use crate::db::Database;
 use crate::engine::{self, DEFAULT_LEASE, Options, Outcome};
-use crate::event::Event;
 use crate::job::Job;
 use crate::metrics::{Metrics, Registry, RunMetrics};
 use crate::server::exporter::{Exporter, ExporterError};
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Which job, and how it is started.
 #[derive(clap::Args)]
@@ -92,19 +92,6 @@ pub(super) async fn run_shown(
         }
         Err(failure) => (None, database_failed(&failure)),
     }
-}
-
-/// The same events, counted on their way.
-fn counted(mut metrics: RunMetrics, mut events: UnboundedReceiver<Event>) -> UnboundedReceiver<Event> {
-    let (on, heard) = unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(event) = events.recv().await {
-            metrics.note(&event);
-            // Whoever shows them listens to the end.
-            let _ = on.send(event);
-        }
-    });
-    heard
 }
 
 fn lease(text: &str) -> Result<Duration, String> {

@@ -1,13 +1,19 @@
-//! `tidegate serve`: runs the jobs that are submitted, of one or several databases, until it is stopped.
+//! `tidegate serve`: runs the jobs that are submitted, of one or several databases, and shows and steers every run over HTTP,
+//! until it is stopped.
 
+use super::counted::states;
 use super::exit::{Exit, fail};
 use super::target::{named_targets, target};
+use super::wording::say;
 use super::{Shared, served, signals};
 use crate::db::Named;
 use crate::engine::DEFAULT_LEASE;
-use crate::scheduler::{Scheduler, Settings};
+use crate::metrics::{Metrics, Registry};
+use crate::scheduler::{self, Scheduler};
+use crate::server::{self, Server, Token};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc::unbounded_channel, watch};
 use tokio::time::timeout;
@@ -28,46 +34,55 @@ pub(super) struct ServeArguments {
 /// Where HTTP is served, and to whom.
 #[derive(clap::Args)]
 struct HttpArguments {
-    /// Where HTTP is served
-    #[arg(long, hide = true)]
-    listen: Option<SocketAddr>,
-    /// The token that reads
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// Where to listen; other addresses than this machine's own need both tokens
+    #[arg(long, default_value = "127.0.0.1:7433", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// A file with the token for reading; `chmod 600`
+    #[arg(long, value_name = "FILE")]
     read_token_file: Option<PathBuf>,
-    /// The token that writes
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// A file with the token for writing; `chmod 600`
+    #[arg(long, value_name = "FILE")]
     write_token_file: Option<PathBuf>,
-    /// A host name by which it is reached
-    #[arg(long, hide = true, value_name = "NAME")]
+    /// A name to answer to in `Host` beside this machine's own, such as a proxy's; as often as needed
+    #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// Jobs may be submitted over HTTP
-    #[arg(long, hide = true)]
+    /// Let jobs be submitted over HTTP: they are SQL that runs with this process's rights
+    #[arg(long)]
     allow_submit: bool,
-    /// Keys of rows are shown to the token that reads
-    #[arg(long, hide = true)]
+    /// Show keys of rows to whoever may only read
+    #[arg(long)]
     show_keys: bool,
 }
 
-/// The last lines are written within this time, or not at all.
+/// The last lines are written, and the last requests answered, within this time, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves until stopped. That is its end, so the exit code is 0.
 pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Exit {
-    let databases = match databases(shared, arguments) {
-        Ok(databases) => databases,
+    let (databases, http) = match (databases(shared, arguments), settings(&arguments.http)) {
+        (Ok(databases), Ok(http)) => (databases, http),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
+    };
+    let metrics = match Metrics::new(&Registry::new()) {
+        Ok(metrics) => Arc::new(metrics),
+        Err(error) => return fail(&error.to_string(), Exit::Failed),
+    };
+    let (ready, is_ready) = watch::channel(false);
+    let server = match listen(http, databases.clone(), &metrics, is_ready).await {
+        Ok(server) => server,
         Err(exit) => return exit,
     };
-    let stop = signals::stop_asked();
-    let (ready, is_ready) = watch::channel(false);
-    if let Err(exit) = listen(&arguments.http, &databases, is_ready, stop.clone()).await {
-        return exit;
-    }
+    // HTTP is answered until the runs are drained: who looks then sees them end.
+    let (drained, is_drained) = watch::channel(false);
+    tokio::spawn(states(Arc::clone(&metrics), server.snapshots()));
+    let answering = tokio::spawn(server.serve(is_drained));
     let (notices, heard) = unbounded_channel();
-    let told = tokio::spawn(served::tell(heard));
-    let settings = Settings { max_runs: arguments.max_runs.into(), lease: DEFAULT_LEASE };
-    Scheduler::new(databases, settings, stop, notices).run(ready).await;
+    let told = tokio::spawn(served::tell(heard, metrics));
+    let settings = scheduler::Settings { max_runs: arguments.max_runs.into(), lease: DEFAULT_LEASE };
+    Scheduler::new(databases, settings, signals::stop_asked(), notices).run(ready).await;
+    drained.send_replace(true);
     // Every sender is gone by now.
-    let _ = timeout(LAST_WORDS, told).await;
+    let _ = timeout(LAST_WORDS, async { tokio::join!(told, answering) }).await;
     Exit::Done
 }
 
@@ -79,19 +94,29 @@ fn databases(shared: &Shared, arguments: &ServeArguments) -> Result<Vec<Named>, 
     Ok(vec![Named { name: database.name(), database }])
 }
 
-/// Serves HTTP beside the scheduler, once there is a server: until then who asks for it is refused, and nothing listens.
+fn settings(http: &HttpArguments) -> Result<server::Settings, Exit> {
+    let token = |path: &PathBuf| Token::read(path.as_path()).map_err(|error| fail(&error.to_string(), Exit::Usage));
+    Ok(server::Settings {
+        listen: http.listen,
+        read_token: http.read_token_file.as_ref().map(token).transpose()?,
+        write_token: http.write_token_file.as_ref().map(token).transpose()?,
+        allowed_hosts: http.allow_host.clone(),
+        allow_submit: http.allow_submit,
+        show_keys: http.show_keys,
+    })
+}
+
 async fn listen(
-    http: &HttpArguments,
-    _databases: &[Named],
-    _ready: watch::Receiver<bool>,
-    _stop: watch::Receiver<bool>,
-) -> Result<(), Exit> {
-    let HttpArguments { listen, read_token_file, write_token_file, allow_host, allow_submit, show_keys } = http;
-    let tokens = read_token_file.is_some() || write_token_file.is_some();
-    match listen.is_some() || tokens || !allow_host.is_empty() || *allow_submit || *show_keys {
-        true => Err(fail("this tidegate serves no HTTP yet", Exit::Usage)),
-        false => Ok(()),
-    }
+    http: server::Settings,
+    databases: Vec<Named>,
+    metrics: &Arc<Metrics>,
+    ready: watch::Receiver<bool>,
+) -> Result<Server, Exit> {
+    let rendered = Arc::clone(metrics);
+    let server = Server::bind(http, databases, Arc::new(move || rendered.render()), ready).await;
+    let server = server.map_err(|error| fail(&error.to_string(), Exit::Usage))?;
+    say(&format!("listening on http://{}", server.address()));
+    Ok(server)
 }
 
 fn named(text: &str) -> Result<(String, String), String> {

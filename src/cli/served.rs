@@ -1,22 +1,25 @@
 //! What does a scheduler's log say? A line for each thing that happens, with the database and the job before it.
 
 use super::bar;
+use super::counted;
 use super::wording::{count, counted, duration, say};
 use crate::engine::{Outcome, Summary};
+use crate::metrics::Metrics;
 use crate::plan::Refusal;
 use crate::scheduler::{Ending, Notice};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 /// Tells until the scheduler is gone.
-pub(super) async fn tell(mut notices: UnboundedReceiver<Notice>) {
+pub(super) async fn tell(mut notices: UnboundedReceiver<Notice>, metrics: Arc<Metrics>) {
     let mut shown: HashMap<String, JoinHandle<()>> = HashMap::new();
     while let Some(notice) = notices.recv().await {
         match notice {
             Notice::Begun { database, job, events } => {
                 let name = format!("{database}/{job}");
-                let view = bar::log(&name, events);
+                let view = bar::log(&name, counted::counted(metrics.of(&job, &database), events));
                 shown.insert(name, view);
             }
             Notice::Ended { database, job, ending } => {

@@ -4,13 +4,14 @@
 use super::control::{Terms, conflict, lasting, no_run};
 use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
-use super::status::{override_record, override_source};
+use super::status::override_source;
 use super::target::target;
 use super::wording::{print, print_json, say, value};
 use super::{Output, Shared};
-use crate::db::{Class, Failure, Ledger, NewOverrides, Override, RunRecord, Set};
+use crate::db::{Class, Failure, Ledger, NewOverrides, RunRecord, Set};
 use crate::job::{Knob, overridden};
 use crate::runner::Runner;
+use crate::view::OverrideView;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -74,11 +75,11 @@ async fn set_over(ledger: &mut Ledger, run: &RunRecord, new: &NewOverrides, outp
     let job = &run.job;
     // As it is now: who was refused needs it, and so does who was not.
     let Some(now) = ledger.run(run.id).await? else { return Ok(fail("the run's record is gone", Exit::Failed)) };
-    let overrides = ledger.overrides(run.id).await?;
+    let overrides: Vec<_> = ledger.overrides(run.id).await?.iter().map(OverrideView::of).collect();
     if output == Output::Json {
         print_json(&json!({
             "version": 1, "job": job, "run": run.id, "accepted": matches!(set, Set::Done(_)), "state": now.state,
-            "run_version": now.version, "overrides": overrides.iter().map(override_record).collect::<Vec<_>>(),
+            "run_version": now.version, "overrides": overrides,
             "problems": if let Set::Wrong(problems) = &set { problems.as_slice() } else { &[] },
         }));
     }
@@ -109,7 +110,7 @@ async fn set_patiently(ledger: &mut Ledger, run: i64, new: &NewOverrides) -> Res
     ledger.set(run, new).await
 }
 
-fn line(run: &RunRecord, knob: &str, overrides: &[Override]) -> String {
+fn line(run: &RunRecord, knob: &str, overrides: &[OverrideView]) -> String {
     let job = &run.job;
     match overrides.iter().find(|set| set.knob == knob) {
         Some(set) => format!("{job} {knob} is {} {}", set.value, override_source(set)),
@@ -123,7 +124,7 @@ fn line(run: &RunRecord, knob: &str, overrides: &[Override]) -> String {
 
 /// Everything that can be set, with what it is and why.
 async fn list(ledger: &mut Ledger, run: &RunRecord, output: Output) -> Result<Exit, Failure> {
-    let overrides = ledger.overrides(run.id).await?;
+    let overrides: Vec<_> = ledger.overrides(run.id).await?.iter().map(OverrideView::of).collect();
     let file = match overridden(&run.job_text, &[]) {
         Ok(file) => file,
         Err(_) => return Ok(fail("the job file that this run has is none to this tidegate", Exit::Failed)),
@@ -146,14 +147,14 @@ async fn list(ledger: &mut Ledger, run: &RunRecord, output: Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn record(knob: &Knob, set: Option<&Override>) -> serde_json::Value {
+fn record(knob: &Knob, set: Option<&OverrideView>) -> serde_json::Value {
     let shown = set.map(|set| &set.value).or(knob.value.as_ref());
     let source = match set {
         Some(_) => "set",
         None if knob.written => "job-file",
         None => "default",
     };
-    json!({ "knob": knob.name, "value": shown, "source": source, "override": set.map(override_record) })
+    json!({ "knob": knob.name, "value": shown, "source": source, "override": set })
 }
 
 fn source(knob: &Knob) -> &'static str {

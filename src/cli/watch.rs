@@ -3,13 +3,13 @@
 
 use super::Output;
 use super::exit::{Exit, database_failed};
-use super::status::{Shown, eta, in_full, record, state};
+use super::status::{in_full, state};
 use super::wording::{count, counted, percent, print, seconds_range, time};
 use crate::db::{Database, Failure, Ledger};
 use crate::engine::Tally;
 use crate::event::Progress;
+use crate::view::{RunView, RunsView};
 use console::{Term, measure_text_width, truncate_str};
-use serde_json::json;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{MissedTickBehavior, interval};
@@ -31,7 +31,7 @@ pub(super) async fn watch(database: &dyn Database, job: Option<&str>, output: Ou
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut lookout = Lookout { database, job, ledger: None, over: HashMap::new() };
     let mut screen = Screen { terminal, drawn: 0 };
-    let mut last: Option<(Vec<Shown>, SystemTime)> = None;
+    let mut last: Option<(Vec<RunView>, SystemTime)> = None;
     loop {
         tokio::select! {
             _ = looks.tick() => {}
@@ -49,7 +49,7 @@ pub(super) async fn watch(database: &dyn Database, job: Option<&str>, output: Ou
         let Some((runs, at)) = &last else { continue };
         let lines = match (output, job, runs.first()) {
             (Output::Json, ..) if away.is_none() => {
-                vec![json!({ "version": 1, "runs": runs.iter().map(record).collect::<Vec<_>>() }).to_string()]
+                vec![serde_json::to_string(&RunsView::of(runs.clone())).unwrap_or_default()]
             }
             (Output::Json, ..) => continue,
             (Output::Text, Some(_), Some(shown)) => in_full(shown).lines().map(str::to_owned).collect(),
@@ -70,7 +70,7 @@ struct Lookout<'a> {
 }
 
 impl Lookout<'_> {
-    async fn look(&mut self) -> Result<Vec<Shown>, Failure> {
+    async fn look(&mut self) -> Result<Vec<RunView>, Failure> {
         if self.ledger.as_ref().is_none_or(Ledger::is_closed) {
             self.ledger = None;
             let mut ledger = self.database.ledger().await?;
@@ -94,16 +94,16 @@ impl Lookout<'_> {
                 self.over.insert(record.id, progress);
             }
             let overrides = ledger.overrides(record.id).await?;
-            shown.push(Shown { run: record, progress, overrides });
+            shown.push(RunView::of(&record, progress, &overrides));
         }
         // What may still move comes first.
-        shown.sort_by_key(|shown| shown.run.state.is_over());
+        shown.sort_by_key(|run| run.state.is_over());
         Ok(shown)
     }
 }
 
-fn head(address: &str, runs: &[Shown], at: SystemTime, away: Option<&Failure>) -> String {
-    let moving = runs.iter().filter(|shown| shown.run.state.lets_batches_begin()).count();
+fn head(address: &str, runs: &[RunView], at: SystemTime, away: Option<&Failure>) -> String {
+    let moving = runs.iter().filter(|run| run.state.lets_batches_begin()).count();
     let seen = time(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
     match away {
         None => format!("{address}, {} ({moving} running), {seen}", counted(runs.len() as u64, "run")),
@@ -112,29 +112,29 @@ fn head(address: &str, runs: &[Shown], at: SystemTime, away: Option<&Failure>) -
 }
 
 /// Two lines for a run that is not over, one for one that is.
-fn rows(runs: &[Shown]) -> Vec<String> {
+fn rows(runs: &[RunView]) -> Vec<String> {
     if runs.is_empty() {
         return vec!["no runs yet".to_owned()];
     }
     runs.iter().flat_map(row).collect()
 }
 
-fn row(shown: &Shown) -> Vec<String> {
-    let Shown { run, progress, .. } = shown;
-    let mut numbers = vec![format!("{} rows", count(progress.rows_changed))];
+fn row(run: &RunView) -> Vec<String> {
+    let mut numbers = vec![format!("{} rows", count(run.rows_changed))];
     // The rate of a run that is held is that of before.
-    let walks = run.state.lets_batches_begin() && run.held.as_ref().is_some_and(|held| held.is_alive());
-    if let Some(pace) = run.pace.as_ref().filter(|pace| walks && pace.held.is_empty()) {
+    let walks = run.state.lets_batches_begin() && run.held.is_empty();
+    if let Some(pace) = run.speed.as_ref().filter(|_| walks) {
         numbers.push(format!("{} rows/s", count(pace.rows_per_second as u64)));
     }
-    if let Some((low, high)) = eta(run) {
+    if let Some([low, high]) = run.eta_seconds {
         numbers.push(format!("ETA {}", seconds_range(low, high)));
     }
     if run.rows_quarantined > 0 {
         numbers.push(format!("{} set aside", count(run.rows_quarantined.unsigned_abs())));
     }
-    let done = percent(progress.share);
-    let mut lines = vec![format!("{:<26} {} {done:>7}  {}", run.job, bar(progress.share), numbers.join("  "))];
+    let done = run.progress.map_or_else(|| "-".to_owned(), percent);
+    let mut lines =
+        vec![format!("{:<26} {} {done:>7}  {}", run.job, bar(run.progress.unwrap_or_default()), numbers.join("  "))];
     if !run.state.is_over() || run.rows_quarantined > 0 {
         let by = run.actor.as_ref().filter(|_| !run.state.lets_batches_begin());
         let by = by.map(|actor| format!(" by {actor}")).unwrap_or_default();

@@ -2,19 +2,19 @@
 
 use super::exit::{Exit, database_failed, fail};
 use super::job_name::job_name;
-use super::status::{held, state};
+use super::status::state_words;
 use super::target::target;
-use super::wording::{count, duration, print, print_json, time};
+use super::wording::{count, duration, print, print_json};
 use super::{Output, Shared};
-use crate::db::{Database, Failure, RunRecord, TimeSpent};
-use crate::pace::{PaceReport, SignalView, SpeedChange, speed_words};
-use serde_json::json;
+use crate::db::{Database, Failure, RunRecord};
+use crate::pace::{SignalView, Speed, speed_words};
+use crate::view::{BucketView, ChangeView, SpeedView, TimeView, WhyView};
 use std::time::Duration;
 
 /// What is known of a run's pace.
 struct Known {
     run: RunRecord,
-    spent: TimeSpent,
+    view: WhyView,
 }
 
 /// Shows why a job's run is as fast as it is.
@@ -27,7 +27,7 @@ pub(super) async fn why(shared: &Shared, job: &str) -> Exit {
         Err(failure) => return database_failed(&failure),
         Ok(None) => return fail(&format!("job {job} has no run in {}", database.address()), Exit::Failed),
         Ok(Some(known)) => match shared.output {
-            Output::Json => print_json(&record(&known)),
+            Output::Json => print_json(&known.view),
             Output::Text => print(&in_words(&known)),
         },
     }
@@ -41,76 +41,39 @@ async fn known(database: &dyn Database, job: &str) -> Result<Option<Known>, Fail
     }
     let Some(run) = ledger.newest_run(job).await? else { return Ok(None) };
     let spent = ledger.time_spent(run.id).await?;
-    Ok(Some(Known { run, spent }))
-}
-
-impl Known {
-    /// What the last runner told.
-    fn pace(&self) -> Option<&PaceReport> {
-        self.run.pace.as_ref()
-    }
-
-    fn is_alive(&self) -> bool {
-        self.run.held.as_ref().is_some_and(|held| held.is_alive())
-    }
-
-    /// The signals, each as old as it is now.
-    fn signals(&self) -> Vec<SignalView> {
-        let aged = |view: &SignalView| SignalView {
-            age_seconds: view.age_seconds.map(|age| age + self.run.reported_ago),
-            ..view.clone()
-        };
-        self.pace().map(|pace| pace.signals.iter().map(aged).collect()).unwrap_or_default()
-    }
-
-    /// Buckets, the largest first.
-    fn buckets(&self) -> Vec<(&str, f64)> {
-        let mut buckets: Vec<_> = self.spent.iter().map(|(bucket, seconds)| (bucket.as_str(), *seconds)).collect();
-        buckets.sort_by(|a, b| b.1.total_cmp(&a.1));
-        buckets
-    }
-}
-
-fn record(known: &Known) -> serde_json::Value {
-    let speed = known.pace().filter(|_| known.is_alive()).map(|pace| {
-        json!({
-            "rows_per_second": pace.rows_per_second, "workers": pace.speed.workers, "share": pace.speed.share,
-            "batch_rows": pace.batch_rows,
-        })
-    });
-    let buckets: Vec<_> =
-        known.buckets().iter().map(|(bucket, seconds)| json!({ "bucket": bucket, "seconds": seconds })).collect();
-    let change = |change: &SpeedChange| json!({ "at": time(change.at), "from": change.from, "to": change.to, "why": change.why });
-    let changes: Vec<_> = known.pace().map(|pace| pace.changes.iter().map(change).collect()).unwrap_or_default();
-    json!({
-        "version": 1, "job": known.run.job, "run": known.run.id, "state": known.run.state,
-        "speed": speed, "held": held(&known.run), "signals": known.signals(),
-        "time": { "wall_seconds": known.run.held_seconds, "buckets": buckets }, "changes": changes,
-    })
+    let view = WhyView::of(&run, &spent);
+    Ok(Some(Known { run, view }))
 }
 
 fn in_words(known: &Known) -> String {
-    let run = &known.run;
-    let mut lines = vec![format!("{} run {} on {}: {}", run.job, run.id, run.table_name, state(run))];
-    match known.pace() {
-        Some(pace) if known.is_alive() => lines.extend(speed(pace)),
-        Some(_) => lines.push(format!("  nobody runs it; its last runner told this {} ago", seconds(run.reported_ago))),
-        None => lines.push("  nobody has told of its pace yet".to_owned()),
+    let Known { run, view } = known;
+    let runner_is_gone = run.held.as_ref().is_some_and(|held| !held.is_alive());
+    let state = state_words(run.state, runner_is_gone, &view.held);
+    let mut lines = vec![format!("{} run {} on {}: {state}", run.job, run.id, run.table_name)];
+    match (&view.speed, view.told_seconds_ago) {
+        (Some(now), _) => lines.extend(speed(now, run)),
+        (None, Some(ago)) => {
+            lines.push(format!("  nobody runs it; its last runner told this {} ago", seconds(ago)));
+        }
+        (None, None) => lines.push("  nobody has told of its pace yet".to_owned()),
     }
-    lines.extend(signals(&known.signals()));
-    lines.extend(where_the_time_went(known));
-    lines.extend(known.pace().map(|pace| changes(&pace.changes)).unwrap_or_default());
+    lines.extend(signals(&view.signals));
+    lines.extend(where_the_time_went(&view.time));
+    lines.extend(changes(&view.changes));
     lines.join("\n")
 }
 
-fn speed(pace: &PaceReport) -> Vec<String> {
-    let rows = count(pace.rows_per_second as u64);
+/// What holds it is told here whatever the run's state.
+fn speed(now: &SpeedView, run: &RunRecord) -> Vec<String> {
+    let held = run.pace.as_ref().map(|pace| pace.held.as_slice()).unwrap_or_default();
+    let allowed = speed_words(Speed { workers: now.workers, share: now.share }, !held.is_empty());
+    let rows = count(now.rows_per_second as u64);
     vec![
-        format!("  speed     {rows} rows/s in batches of {}", count(pace.batch_rows.into())),
-        format!("  allowed   {}", speed_words(pace.speed, !pace.held.is_empty())),
+        format!("  speed     {rows} rows/s in batches of {}", count(now.batch_rows.into())),
+        format!("  allowed   {allowed}"),
     ]
     .into_iter()
-    .chain(pace.held.iter().map(|reason| format!("  held      {reason}")))
+    .chain(held.iter().map(|reason| format!("  held      {reason}")))
     .collect()
 }
 
@@ -133,21 +96,21 @@ fn signals(signals: &[SignalView]) -> Vec<String> {
     lines
 }
 
-fn where_the_time_went(known: &Known) -> Vec<String> {
-    let wall = known.run.held_seconds;
+fn where_the_time_went(time: &TimeView) -> Vec<String> {
+    let wall = time.wall_seconds;
     let mut lines = vec![format!("\nwhere the time went ({} in all)", seconds(wall))];
-    for (bucket, spent) in known.buckets() {
+    for BucketView { bucket, seconds: spent } in &time.buckets {
         let share = if wall > 0.0 { spent / wall * 100.0 } else { 0.0 };
-        lines.push(format!("{bucket:<28} {share:>5.1} %  {}", seconds(spent)));
+        lines.push(format!("{bucket:<28} {share:>5.1} %  {}", seconds(*spent)));
     }
     lines
 }
 
-fn changes(changes: &[SpeedChange]) -> Vec<String> {
+fn changes(changes: &[ChangeView]) -> Vec<String> {
     if changes.is_empty() {
         return Vec::new();
     }
-    let line = |change: &SpeedChange| format!("{}  {} → {}: {}", time(change.at), change.from, change.to, change.why);
+    let line = |change: &ChangeView| format!("{}  {} → {}: {}", change.at, change.from, change.to, change.why);
     std::iter::once("\nlast changes of speed".to_owned()).chain(changes.iter().map(line)).collect()
 }
 

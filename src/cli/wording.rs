@@ -3,7 +3,9 @@
 use crate::job::Problem;
 use serde::Serialize;
 use std::io::Write;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
+
+pub(super) use crate::view::moment as time;
 
 /// Writes a line of the result. A reader that went away is no error of ours.
 pub(super) fn print(line: &str) {
@@ -92,15 +94,6 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// The last moment that has a year of four digits: a later one cannot be written, whoever put it into the state tables.
-const END_OF_YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
-
-/// Seconds since 1970 as `2026-11-21T03:04:05Z`.
-pub(super) fn time(seconds: f64) -> String {
-    let since = Duration::try_from_secs_f64(seconds).unwrap_or_default().min(END_OF_YEAR_9999);
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,8 +106,6 @@ mod tests {
         assert_eq!(durations, ["80ms", "2.5s", "42s", "4m 12s", "1h 3m", "2d 2h"]);
         assert_eq!([512.0, 1536.0, 3.2 * 1024.0 * 1024.0].map(bytes), ["512 B", "1.5 KiB", "3.2 MiB"]);
         assert_eq!(seconds_range(60.0, 60.2), "1m 0s");
-        assert_eq!(time(0.0), "1970-01-01T00:00:00Z");
-        assert_eq!([1e15, f64::INFINITY].map(time), ["9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z"]);
     }
 
     #[test]

@@ -2,9 +2,8 @@
 //! was given: it may hold a password.
 
 use super::postgres::PostgresUrl;
+use crate::secret_file;
 use std::fmt;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where a database is.
@@ -49,9 +48,6 @@ pub enum AddressError {
     File(String),
 }
 
-/// An address has a few hundred bytes; a file that has more is another one.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
-
 impl Address {
     /// Reads an address.
     ///
@@ -89,7 +85,7 @@ impl Address {
     /// # Errors
     /// As [`Address::parse`], and when the file is missing, empty or open to others.
     pub fn read(path: &Path) -> Result<Self, AddressError> {
-        let text = read_private(path)
+        let text = secret_file::read(path)
             .map_err(|why| AddressError::File(format!("DATABASE_URL_FILE names {}, which {why}", path.display())))?;
         Ok(match Self::parse(text.trim())? {
             Self::Postgres(url) => Self::Postgres(url.kept_in(path)),
@@ -102,22 +98,6 @@ impl Address {
 fn is_key_value(text: &str) -> bool {
     let word = text.trim_start().split_once('=').map(|(word, _)| word.trim_end());
     word.is_some_and(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-}
-
-/// The text of a secret's file, or why it is not read. The file that was opened is asked about, so that nobody swaps it
-/// in between.
-fn read_private(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let mode = file.metadata().map_err(|error| format!("cannot be read: {error}"))?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(format!("others may read (mode {mode:04o}); run `chmod 600` on it"));
-    }
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
-    match text.trim().is_empty() {
-        true => Err("is empty".to_owned()),
-        false => Ok(text),
-    }
 }
 
 impl fmt::Display for Address {

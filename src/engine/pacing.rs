@@ -146,10 +146,15 @@ impl<'a> Pacing<'a> {
             self.crew.send(Event::HeldTooLong { reason: reason.clone(), lasted: *lasted });
         }
         self.meter.note(now, self.crew.tally.progress().rows_changed);
+        let (batch_rows, took) = {
+            let sizing = self.crew.sizing(0);
+            (sizing.rows(), sizing.took_lately())
+        };
         let report = PaceReport {
             rows_per_second: self.meter.per_second(now),
             speed: verdict.speed,
-            batch_rows: self.crew.sizing(0).rows(),
+            batch_rows,
+            batch_seconds: took.map(|took| took.as_secs_f64()),
             held: verdict.held.iter().map(ToString::to_string).collect(),
             signals,
             changes: self.log.changes(),

@@ -52,6 +52,11 @@ impl Tally {
         progress(&self.slices(), self.rows_per_slice)
     }
 
+    /// The share of one slice that is walked; a guess until it is done.
+    pub fn share_of(&self, pass: i64, number: i64) -> f64 {
+        self.slices().get(&(pass, number)).map_or(0.0, |part| part.share(self.rows_per_slice))
+    }
+
     fn slices(&self) -> MutexGuard<'_, HashMap<(i64, i64), Part>> {
         // Sums of a panicked worker are whole: nothing here can stop half-way.
         self.slices.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,14 +77,18 @@ fn part(slice: &SliceRecord) -> Part {
     }
 }
 
+impl Part {
+    fn share(&self, rows_per_slice: f64) -> f64 {
+        // A slice in hand is never shown as done, however wrong the estimate was.
+        const ALMOST: f64 = 0.99;
+        if self.done { 1.0 } else { (self.rows_scanned as f64 / rows_per_slice).min(ALMOST) }
+    }
+}
+
 fn progress(slices: &HashMap<(i64, i64), Part>, rows_per_slice: f64) -> Progress {
-    // A slice in hand is never shown as done, however wrong the estimate was.
-    const ALMOST: f64 = 0.99;
     let walk = slices.iter().filter(|((pass, _), part)| *pass == 0 && !part.set_aside).map(|(_, part)| part);
-    let (count, share) = walk.fold((0_u32, 0.0), |(count, share), part| {
-        let scanned = part.rows_scanned as f64 / rows_per_slice;
-        (count + 1, share + if part.done { 1.0 } else { scanned.min(ALMOST) })
-    });
+    let (count, share) =
+        walk.fold((0_u32, 0.0), |(count, share), part| (count + 1, share + part.share(rows_per_slice)));
     Progress {
         rows_changed: slices.values().map(|part| part.rows_changed).sum(),
         batches: slices.values().map(|part| part.batches).sum(),

@@ -82,7 +82,7 @@ pub struct HeldTooLong {
 }
 
 /// Where a signal is going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trend {
     /// Up.
@@ -94,7 +94,7 @@ pub enum Trend {
 }
 
 /// A signal as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SignalView {
     /// Its name.
     pub signal: String,

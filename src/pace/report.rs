@@ -12,6 +12,9 @@ pub struct PaceReport {
     pub speed: Speed,
     /// Rows of the next batch.
     pub batch_rows: u32,
+    /// How long a batch took lately, in seconds; `None` while no batch has told.
+    #[serde(default)]
+    pub batch_seconds: Option<f64>,
     /// Why no batch may begin, as people read it; an operator's pause is not among them.
     pub held: Vec<String>,
     /// Every signal with its limit.

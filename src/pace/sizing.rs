@@ -93,6 +93,12 @@ impl Sizing {
         self.rows = sizes.within(self.rows);
     }
 
+    /// How long a batch took, on average of those remembered. `None`: none is, as after one that was too much.
+    pub fn took_lately(&self) -> Option<Duration> {
+        let took: Duration = self.remembered.iter().map(|cost| cost.took).sum();
+        took.checked_div(u32::try_from(self.remembered.len()).ok()?)
+    }
+
     /// The server gave a batch of so many rows up: take half of it. Two workers that are given up at once halve once.
     pub fn shrink(&mut self, rows: u32) {
         self.rows = self.sizes.within(rows / 2).min(self.rows);

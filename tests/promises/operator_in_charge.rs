@@ -185,8 +185,8 @@ async fn state(target: &Target) -> String {
 
 /// The log is a path: each move begins where the one before ended, each is in the table of moves, and the last ends
 /// where the run is.
-async fn moves_are_legal(target: &Target, job: &Job) {
-    let log = target.tidegate(&["history", &job.name, "--last", "1000", "--output", "json"]).await.exits(0).json();
+pub(crate) async fn moves_are_legal(target: &Target, job: &Job) {
+    let log = target.tidegate(&["history", &job.name, "--last", "100000", "--output", "json"]).await.exits(0).json();
     let state = |word: &serde_json::Value| word.as_str().map(|word| RunState::from_word(word).expect("a state"));
     let mut now = RunState::Queued;
     for event in log["events"].as_array().expect("events") {

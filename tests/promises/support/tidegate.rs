@@ -163,6 +163,20 @@ impl Process {
         Some(said.split_once(before)?.1.split_once(after)?.0.to_owned())
     }
 
+    /// What follows these words on the line of stderr that has them, once there is one.
+    pub(crate) fn what_follows(&self, words: &str) -> Option<String> {
+        let said = std::fs::read_to_string(&self.streams[1]).expect("plain text");
+        // A line that is not ended may not be whole.
+        let lines = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        lines.filter_map(|line| line.split_once(words)).map(|(_, rest)| rest.to_owned()).next()
+    }
+
+    /// Its command line, as everybody on the machine can read it.
+    pub(crate) fn argv(&self) -> String {
+        let argv = std::fs::read(format!("/proc/{}/cmdline", self.pid())).expect("a process of ours");
+        String::from_utf8_lossy(&argv).replace('\0', " ")
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(self) -> Finished {
         self.signal(Signal::KILL);

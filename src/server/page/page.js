@@ -1,0 +1,3 @@
+"use strict";
+// Nothing is drawn yet: the page is its link.
+document.title = "tidegate";
