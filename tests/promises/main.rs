@@ -29,6 +29,7 @@ mod faults;
 mod identifiers;
 mod keys;
 mod one_holder;
+mod page;
 mod quarantine;
 mod round_trips;
 mod state_tables;
