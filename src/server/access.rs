@@ -1,5 +1,6 @@
 //! Who may do what? A token gives the right to read or to write; where none is set, whoever reaches the server has all of it.
 
+use super::page::FILES;
 use super::problem::Problem;
 use super::token::Token;
 use axum::http::request::Parts;
@@ -106,7 +107,12 @@ impl Tokens {
 
 /// What is asked before anybody can have given a token: by whoever starts processes, and by a browser that opens the page.
 fn is_public(head: &Parts) -> bool {
-    is_read(head) && matches!(head.uri.path(), "/livez" | "/readyz" | "/" | "/page.css" | "/page.js")
+    is_read(head) && is_open(head.uri.path())
+}
+
+/// What says nothing of any run: whether the process lives, and the page before it has asked.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz") || FILES.iter().any(|file| file.path == path)
 }
 
 fn is_read(head: &Parts) -> bool {

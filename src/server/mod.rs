@@ -17,6 +17,7 @@ mod limits;
 mod lookout;
 mod office;
 mod openapi;
+mod page;
 mod problem;
 mod reach;
 mod routes;

@@ -31,6 +31,7 @@ mod identifiers;
 mod keys;
 mod metrics;
 mod one_holder;
+mod page;
 mod quarantine;
 mod round_trips;
 mod scheduler;

@@ -45,15 +45,13 @@ pub(super) fn described() -> OpenApiRouter<Arc<Office>> {
         .routes(routes!(control::pause_all))
         .routes(routes!(control::resume_all))
         .routes(routes!(submit::submit))
-        .routes(routes!(page::index))
-        .routes(routes!(page::style))
-        .routes(routes!(page::script))
 }
 
 /// Every route, ready to answer.
 pub(super) fn routes(office: Arc<Office>) -> Router {
     let (router, _) = described().split_for_parts();
     router
+        .merge(page::files())
         .fallback(async || Problem::no_such("no-route", "nothing is here; /openapi.json lists what there is"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address has no such method")

@@ -1,22 +1,17 @@
-//! The page: three files that are part of the program.
+//! The page: files that are part of the program, each under its own path. They are no part of the API, so no description has
+//! them.
 
+use crate::server::office::Office;
+use crate::server::page::FILES;
+use axum::Router;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::routing::get;
+use std::sync::Arc;
 
-/// The page for people.
-#[utoipa::path(get, path = "/", tag = "page", responses((status = 200, description = "HTML", body = str)))]
-pub(super) async fn index() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], include_str!("../page/index.html"))
-}
-
-/// How it looks.
-#[utoipa::path(get, path = "/page.css", tag = "page", responses((status = 200, description = "CSS", body = str)))]
-pub(super) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../page/page.css"))
-}
-
-/// What it does.
-#[utoipa::path(get, path = "/page.js", tag = "page", responses((status = 200, description = "JavaScript", body = str)))]
-pub(super) async fn script() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../page/page.js"))
+/// A route for every file.
+pub(super) fn files() -> Router<Arc<Office>> {
+    FILES.iter().fold(Router::new(), |router, file| {
+        let answer = async || ([(header::CONTENT_TYPE, file.content_type)], file.text);
+        router.route(file.path, get(answer))
+    })
 }

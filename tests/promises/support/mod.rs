@@ -4,8 +4,10 @@
 //! one); [`tidegate`] (the program as a
 //! child process, given a [`job`]); [`until`](until()) (the one place that waits); [`counted`] (the table that shows a row visited
 //! twice or never); [`random`], [`tier`] (how often); [`stall`] (a runner that sleeps, and who takes over); [`replica`] (a primary with a streaming standby), [`lag`] (how far it is behind, by the
-//! test's own measure), [`slow`] (a run that takes long enough to be looked at), [`prometheus`] (who looks at one).
+//! test's own measure), [`slow`] (a run that takes long enough to be looked at), [`prometheus`] (who looks at one),
+//! [`browser`] (a real Chromium).
 
+mod browser;
 mod counted;
 mod job;
 mod lag;
@@ -24,6 +26,7 @@ mod tier;
 mod turns;
 mod until;
 
+pub(crate) use browser::{Browser, DESK, PHONE};
 pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use lag::{LagWatch, Sample};
