@@ -37,7 +37,7 @@ pub(crate) struct Round {
 
 /// Measures one round; every second one begins with the clients.
 pub(crate) async fn round(arena: &mut Arena, number: u32) -> Result<Round> {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let (alone, _) = one(arena, 0).await.context("alone")?;
         let (watched, seen) = one(arena, clients::CLIENTS).await.context("watched")?;
         return Ok(Round { alone, watched, seen });
