@@ -49,8 +49,11 @@ impl Passes<'_> {
                     if !self.reach(RunState::Running, RunState::Sweeping).await? {
                         return Ok(Walked::Stopped);
                     }
-                    self.add_pass(pass).await?;
-                    self.crew.send(Event::SweepStarted { pass });
+                    match self.add_pass(pass).await? {
+                        true => self.crew.send(Event::SweepStarted { pass }),
+                        // Another runner has the run, or a failover took our lease back: the watch knows which.
+                        false => self.crew.look_again().await,
+                    }
                 }
                 Step::Done(proof) => {
                     let proof = Proof { rows_quarantined: self.rows_quarantined().await?, ..proof };
@@ -68,7 +71,8 @@ impl Passes<'_> {
     }
 
     /// Records a pass over the same slices, and over the rows that were added above the bound since it was frozen.
-    async fn add_pass(&mut self, pass: i64) -> Result<(), Failure> {
+    /// `false`: the run is not ours now.
+    async fn add_pass(&mut self, pass: i64) -> Result<bool, Failure> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
         let added = match &self.record.bound {
             Some(bound) => {

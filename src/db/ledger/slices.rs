@@ -74,17 +74,17 @@ impl Ledger {
     }
 
     /// Records another pass over the same parts, held by `holder`, with `added` behind them. Nothing happens when it is
-    /// there already: the last runner may have died right after.
+    /// there already: the last runner may have died right after. `false`: `holder` does not have the run now.
     ///
     /// # Errors
-    /// When the database does not answer, or another runner has the run.
+    /// When the database does not answer.
     pub async fn add_pass(
         &mut self,
         run: i64,
         pass: i64,
         holder: &str,
         added: Option<&KeyRange>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         self.begin().await?;
         let added = self.add_pass_in_transaction(run, pass, holder, added).await;
         self.end(added, "record the next pass").await
@@ -96,10 +96,10 @@ impl Ledger {
         pass: i64,
         holder: &str,
         added: Option<&KeyRange>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let (_, held) = self.lock_run(run).await?;
         if held.is_none_or(|held| held.runner.holder != holder) {
-            return Err(Failure::fatal("another runner has the run"));
+            return Ok(false);
         }
         let slice = self.dialect.state_table("slice");
         let sql = format!(
@@ -108,11 +108,11 @@ impl Ledger {
              where run_id = $1 and pass = 0 on conflict (run_id, pass, slice) do nothing"
         );
         let copied = self.session.execute(&sql, &[run.into(), pass.into(), holder.into()]).await?;
-        let Some(range) = added.filter(|_| copied > 0) else { return Ok(()) };
+        let Some(range) = added.filter(|_| copied > 0) else { return Ok(true) };
         let number = i64::try_from(copied).unwrap_or(i64::MAX);
         self.insert_slice(&NewSlice { run, pass, number, range }).await?;
         let own = format!("update {slice} set token = 1, holder = $3 where run_id = $1 and pass = $2 and slice = $4");
-        self.session.execute(&own, &[run.into(), pass.into(), holder.into(), number.into()]).await.map(drop)
+        self.session.execute(&own, &[run.into(), pass.into(), holder.into(), number.into()]).await.map(|_| true)
     }
 
     /// Adds one slice; the caller's transaction.

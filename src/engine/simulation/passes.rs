@@ -42,7 +42,9 @@ impl Ground {
                     if !self.reach_unpaused(control, RunState::Running, RunState::Sweeping).await? {
                         return Ok(Walked::Stopped);
                     }
-                    self.add_pass(control, record, pass).await?;
+                    if !self.add_pass(control, record, pass).await? {
+                        self.look_again().await;
+                    }
                 }
                 Step::Done(_) => match self.succeed(control, record).await? {
                     Some(Success::Reached) => return Ok(Walked::Proven),
@@ -89,7 +91,7 @@ impl Ground {
         !self.here.of(self.process, |process| process.stopped)
     }
 
-    async fn add_pass(&self, control: &mut Control, record: &RunRecord, pass: i64) -> Result<(), Failure> {
+    async fn add_pass(&self, control: &mut Control, record: &RunRecord, pass: i64) -> Result<bool, Failure> {
         let bound = record.bound.as_ref().map(number);
         let last = self.here.world().server.tables.rows.keys().last().copied().filter(|last| Some(*last) > bound);
         let added = last.map(|last| KeyRange { after: record.bound.clone(), through: key(last) });
