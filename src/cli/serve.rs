@@ -67,6 +67,8 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Exit {
         Ok(metrics) => Arc::new(metrics),
         Err(error) => return fail(&error.to_string(), Exit::Failed),
     };
+    // Before anybody can see that it listens: who then stops it must not meet a process that signals end.
+    let stop = signals::stop_asked();
     let (ready, is_ready) = watch::channel(false);
     let server = match listen(http, databases.clone(), &metrics, is_ready).await {
         Ok(server) => server,
@@ -79,7 +81,7 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Exit {
     let (notices, heard) = unbounded_channel();
     let told = tokio::spawn(served::tell(heard, metrics));
     let settings = scheduler::Settings { max_runs: arguments.max_runs.into(), lease: DEFAULT_LEASE };
-    Scheduler::new(databases, settings, signals::stop_asked(), notices).run(ready).await;
+    Scheduler::new(databases, settings, stop, notices).run(ready).await;
     drained.send_replace(true);
     // Every sender is gone by now.
     let _ = timeout(LAST_WORDS, async { tokio::join!(told, answering) }).await;

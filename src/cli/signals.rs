@@ -7,11 +7,12 @@ use tokio::sync::watch;
 const BY_SIGINT: i32 = 130;
 const BY_SIGTERM: i32 = 143;
 
-/// Turns true at the first SIGINT or SIGTERM.
+/// Turns true at the first SIGINT or SIGTERM. From this call on neither ends the process by itself.
 pub(super) fn stop_asked() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
+    let signals = Signals::listen();
     tokio::spawn(async move {
-        let Some(mut signals) = Signals::listen() else {
+        let Some(mut signals) = signals else {
             // Without handlers a signal ends the process; the run survives that.
             return std::future::pending().await;
         };

@@ -10,6 +10,7 @@ use tidegate::db::SCHEMA_VERSION;
 promises!(on [every_postgres, sqlite]:
     the_runs_of_every_released_version_go_on_in_this_one,
     tables_of_a_newer_version_are_not_touched,
+    whoever_comes_at_the_same_moment_finds_tables_made_once,
 );
 
 /// What a released version left in a database when it was killed.
@@ -27,6 +28,24 @@ async fn the_runs_of_every_released_version_go_on_in_this_one(target: Target) {
         clear(&target).await;
         target.execute(&sql).await;
         go_on(&target, version < SCHEMA_VERSION).await;
+    }
+}
+
+/// A scheduler and an operator's first command may start together: neither may fail for the other's sake.
+async fn whoever_comes_at_the_same_moment_finds_tables_made_once(target: Target) {
+    let oldest = released(target.either("postgres", "sqlite")).into_iter().find(|released| released.version == 1);
+    for before in [None, Some(oldest.expect("version 1").sql)] {
+        clear(&target).await;
+        if let Some(sql) = &before {
+            target.execute(sql).await;
+        }
+        let comers: Vec<_> = (0..6).map(|_| target.start(&["init"])).collect();
+        for comer in comers {
+            comer.end().await.exits(0);
+        }
+        let versions = target.column(&format!("select version from {} order by version", target.state("meta"))).await;
+        let expected: Vec<_> = (1..=SCHEMA_VERSION).map(|version| version.to_string()).collect();
+        assert_eq!(versions, expected);
     }
 }
 

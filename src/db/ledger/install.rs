@@ -8,6 +8,12 @@ use crate::db::failure::Failure;
 /// The newest schema this program knows.
 pub const SCHEMA_VERSION: i64 = 4;
 
+/// PostgreSQL's codes for what is there already: a schema, a table, and the catalog's own keys.
+const EXISTS: &[&str] = &["42P06", "42P07", "23505"];
+
+/// Each fails only when somebody else got on.
+const TRIES: u32 = 5;
+
 impl Ledger {
     /// The statements that bring the state tables from `version` to today's.
     pub fn migrations(dialect: Dialect, version: i64) -> Vec<&'static str> {
@@ -48,12 +54,17 @@ impl Ledger {
     /// # Errors
     /// When a newer tidegate made them, or the role may not create them.
     pub async fn install(&mut self) -> Result<(), Failure> {
-        if self.installed_version().await? == Some(SCHEMA_VERSION) {
-            return Ok(());
+        let mut tries = 1;
+        while self.installed_version().await? != Some(SCHEMA_VERSION) {
+            self.begin().await?;
+            let installed = self.migrate().await;
+            match self.end(installed, "create the state tables").await {
+                // Somebody else made them at the same moment: `if not exists` does not see what is not committed.
+                Err(failure) if failure.has_code(EXISTS) && tries < TRIES => tries += 1,
+                installed => return installed,
+            }
         }
-        self.begin().await?;
-        let installed = self.migrate().await;
-        self.end(installed, "create the state tables").await
+        Ok(())
     }
 
     async fn installed_version(&mut self) -> Result<Option<i64>, Failure> {
@@ -66,9 +77,12 @@ impl Ledger {
     }
 
     async fn migrate(&mut self) -> Result<(), Failure> {
-        // Another runner may have been faster; `create` of an existing table would fail the whole.
-        let version = self.version().await?.unwrap_or_default();
         let meta = self.dialect.state_table("meta");
+        if self.version().await?.is_some() && self.dialect == Dialect::Postgres {
+            // One after the other; the version is read again behind whoever was first.
+            self.session.script(&format!("lock table {meta} in share row exclusive mode")).await?;
+        }
+        let version = self.version().await?.unwrap_or_default();
         for (number, sql) in (version + 1..).zip(Self::migrations(self.dialect, version)) {
             self.session.script(sql).await?;
             self.session.execute(&format!("insert into {meta} (version) values ($1)"), &[number.into()]).await?;
