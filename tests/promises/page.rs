@@ -9,12 +9,8 @@ mod pictures;
 
 mod example;
 mod made_up;
-mod stand_in;
 
 use crate::support::{Browser, SlowRun, Target, batches, promises, until};
-use made_up::{MadeUp, Words};
-use stand_in::stand_in;
-use std::net::TcpListener;
 
 promises!(on [postgres_15]:
     a_run_is_started_watched_paused_by_a_click_and_resumed,
@@ -55,25 +51,16 @@ async fn a_run_is_started_watched_paused_by_a_click_and_resumed(target: Target) 
         until("batches after the resume", async || batches(&target).await > paused).await;
         browser.said_nothing().await;
     };
-    serve(&target, &slow, operator).await;
+    serve(&target, operator).await;
     slow.ends_well(&target).await;
 }
 
-/// Lets the operator work at the page of `tidegate serve`, or with `TIDEGATE_TEST_PAGE=stand-in` at what stands in for it.
-async fn serve(target: &Target, slow: &SlowRun, operator: impl AsyncFnOnce(String)) {
-    if std::env::var("TIDEGATE_TEST_PAGE").is_ok_and(|word| word == "stand-in") {
-        let server = MadeUp::serve(Words::default());
-        tokio::select! {
-            () = operator(server.url("")) => {}
-            _ = stand_in(target, &slow.items.job, &server) => {}
-        }
-        return;
-    }
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let listen = free.expect("a free port").to_string();
-    let mut server = target.start(&["serve", "--listen", &listen]);
-    server.brings("the server listens", async || tokio::net::TcpStream::connect(&listen).await.is_ok()).await;
-    operator(format!("http://{listen}/")).await;
+/// Lets the operator work at the page of `tidegate serve`.
+async fn serve(target: &Target, operator: impl AsyncFnOnce(String)) {
+    let server = target.start(&["serve", "--listen", "127.0.0.1:0"]);
+    until("the server listens", async || server.what_follows("listening on ").is_some()).await;
+    let address = server.what_follows("listening on ").expect("an address");
+    operator(format!("{address}/")).await;
 }
 
 async fn state(target: &Target) -> String {

@@ -57,7 +57,7 @@ async fn submit(target: &Target, job: &Job, more: &[&str]) {
 }
 
 fn serve(target: &Target, more: &[&str]) -> Process {
-    target.start(&[&["serve"], more].concat())
+    target.start(&[&["serve", "--listen", "127.0.0.1:0"], more].concat())
 }
 
 /// Stops a server; it ends well.
