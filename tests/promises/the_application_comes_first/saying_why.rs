@@ -15,8 +15,8 @@ promises!(on [postgres_15, sqlite]:
 
 async fn the_time_ledger_sums_to_the_wall_time(target: Target) {
     let file = target.folder().join("hold");
-    let pace = format!("[pace]\nmax_rows_per_second = 1000\nhold_file = \"{}\"\n", file.display());
-    let items = Counted::with_job(&target, 5_000, &add_one("items", &(batches_of(20) + &pace))).await;
+    let pace = format!("[pace]\nmax_rows_per_second = 250\nhold_file = \"{}\"\n", file.display());
+    let items = Counted::with_job(&target, 2_500, &add_one("items", &(batches_of(20) + &pace))).await;
     let runner = target.start(&["run", &items.job.path]);
     let mut run = SlowRun::after_its_first_batches(&target, items, runner).await;
 
