@@ -30,7 +30,9 @@ impl Served {
         .await;
         let address = process.what_follows("http://").expect("an address");
         // A proxy of this machine's has no business here.
-        let client = Client::builder().no_proxy().build().expect("a client");
+        // The server closes what nothing was asked over for ten seconds; a client that keeps it as long would ask into that.
+        let idle = Duration::from_secs(5);
+        let client = Client::builder().no_proxy().pool_idle_timeout(idle).build().expect("a client");
         let database = if target.either(true, false) { target.database() } else { "test" };
         let database = database.to_owned();
         Self { process, client, address, database }

@@ -13,7 +13,11 @@ promises!(on [sqlite]:
 
 async fn another_site_is_refused_and_the_work_goes_on(target: Target) {
     let served = Served::of(&target, &[]).await;
-    let run = SlowRun::start(&target, "").await;
+    let rounds = amount(500, 10_000);
+    // It must not be over before the last of them.
+    let items = SlowRun::prepare(&target, amount(6_000, 100_000), "").await;
+    let runner = target.start(&["run", &items.job.path]);
+    let run = SlowRun::after_its_first_batches(&target, items, runner).await;
     let job = run.items.job.clone();
     let (address, pause) = (served.address.clone(), served.of_run(&job, "/pause"));
     let post = |target: &str, headers: &str| {
@@ -33,7 +37,6 @@ async fn another_site_is_refused_and_the_work_goes_on(target: Target) {
         (post(&pause, &format!("{host}origin: http://localhost:1\r\n")), "foreign-origin"),
         (post(&pause, &format!("{host}sec-fetch-site: cross-site\r\n")), "foreign-origin"),
     ];
-    let rounds = amount(500, 10_000);
     for round in 0..rounds {
         let (request, code) = &refused[round as usize % refused.len()];
         let answer = served.raw(request.as_bytes()).await;
