@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const AT_MOST_EVERY: Duration = Duration::from_secs(10);
 
 /// After something was done to a run, not at once again: a thousand pauses are not a thousand looks.
-const AT_LEAST: Duration = Duration::from_millis(100);
+const AT_LEAST: Duration = Duration::from_millis(250);
 
 /// Looks at one database.
 pub(super) struct Lookout {

@@ -101,7 +101,7 @@ async fn follows(base: String, counts: Arc<Counts>) -> Result<()> {
     counts.open.fetch_add(1, Ordering::Relaxed);
     let mut stream = answer.bytes_stream();
     while let Some(piece) = stream.next().await {
-        let events = piece?.windows(4).filter(|bytes| bytes == b"data").count();
+        let events = piece?.windows(5).filter(|bytes| bytes == b"data:").count();
         counts.events.fetch_add(events as u64, Ordering::Relaxed);
     }
     anyhow::bail!("the stream of events ended")
