@@ -1,16 +1,17 @@
 //! What happened, in the past tense, and why a run waits. The engine tells; the bar, the log and the state tables
 //! listen. Knows nobody who listens.
 
+mod bucket;
 mod observation;
+mod reason;
 
+pub use bucket::Bucket;
 pub use observation::{Observation, ObservedSignal};
+pub use reason::{Reason, all_reasons};
 
 use crate::key::{Key, KeyRange};
-use crate::quantity::Quantity;
 use crate::run::RunState;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,167 +164,4 @@ pub struct Progress {
     pub batches: u64,
     /// Share of the key space that is walked, 0 to 1; never above.
     pub share: f64,
-}
-
-/// Why a run waits, in one shape: `<what> <seen> <op> <limit>` for a signal, a sentence for an operator.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reason {
-    /// Somebody paused it.
-    OperatorPause {
-        /// OS user at host.
-        actor: String,
-        /// What they gave as the reason.
-        reason: Option<String>,
-    },
-    /// A signal is over its limit, or was and has not fallen far enough since.
-    Over {
-        /// Which.
-        signal: SignalName,
-        /// What was seen.
-        seen: Quantity,
-        /// The limit, or what it must fall to.
-        limit: Quantity,
-        /// It is under its limit again; below `limit` the run goes on.
-        falling: bool,
-        /// Of which replica, slot or table.
-        of: Option<String>,
-    },
-    /// A signal cannot be read.
-    Unknown {
-        /// Which.
-        signal: SignalName,
-        /// Why.
-        why: String,
-    },
-    /// A file holds it.
-    HoldFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It may not be told whether a file holds it.
-    HoldFileUnknown {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// The database cannot take batches now, and somebody or time must mend it.
-    Trouble {
-        /// What it said; never a row's values.
-        what: String,
-    },
-    /// Somebody keeps a lock.
-    Locked {
-        /// What was met, and who has it as far as that is known.
-        what: String,
-    },
-    /// No window is open.
-    WindowClosed {
-        /// When the next one opens: `Mon 22:00 Europe/Berlin`.
-        until: String,
-    },
-}
-
-impl Reason {
-    /// What may hold a run beside its signals, by the names that [`Reason::signal`] gives them.
-    pub const BESIDE_SIGNALS: [&str; 5] = ["operator", "window", "hold-file", "database", "lock"];
-
-    /// What holds the run, as a label: a signal's name, `window`, `hold-file`, `operator`.
-    pub fn signal(&self) -> SignalName {
-        match self {
-            Self::OperatorPause { .. } => "operator".into(),
-            Self::Over { signal, .. } | Self::Unknown { signal, .. } => Arc::clone(signal),
-            Self::HoldFile { .. } | Self::HoldFileUnknown { .. } => "hold-file".into(),
-            Self::Trouble { .. } => "database".into(),
-            Self::Locked { .. } => "lock".into(),
-            Self::WindowClosed { .. } => "window".into(),
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OperatorPause { actor, reason: Some(reason) } => write!(f, "operator pause by {actor}: {reason}"),
-            Self::OperatorPause { actor, reason: None } => write!(f, "operator pause by {actor}"),
-            Self::Over { signal, seen, limit, falling, of } => {
-                write!(f, "{signal} {seen} > {limit}")?;
-                if let Some(of) = of {
-                    write!(f, " ({of})")?;
-                }
-                if *falling { f.write_str(", where it goes on") } else { Ok(()) }
-            }
-            Self::Unknown { signal, why } => write!(f, "{signal} unknown: {why}"),
-            Self::HoldFile { path } => write!(f, "hold-file {} exists", path.display()),
-            Self::HoldFileUnknown { path, why } => write!(f, "hold-file {} unknown: {why}", path.display()),
-            Self::Trouble { what } => write!(f, "database: {what}"),
-            Self::Locked { what } => write!(f, "lock: {what}"),
-            Self::WindowClosed { until } => write!(f, "window closed, held until {until}"),
-        }
-    }
-}
-
-/// Reasons as people read them, all at once: `replication-lag 4.2s > 2s; window closed, …`.
-pub fn all_reasons(reasons: &[Reason]) -> String {
-    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// Where a worker's time goes. Every moment of a worker falls into exactly one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Bucket {
-    /// Begins a batch: lock of the slice, look-up of the batch's end.
-    Boundary,
-    /// Changes rows.
-    Apply,
-    /// Writes the checkpoint and commits.
-    Commit,
-    /// Batches that were given up because somebody else had a lock.
-    LockWait,
-    /// Batches that were given up for another reason, waits before the next try, and connecting again.
-    Retry,
-    /// No batch may begin, because of this signal.
-    Held(SignalName),
-    /// Rests between batches, or stays away, because this signal is near its limit.
-    Slowed(SignalName),
-    /// Rests between batches because the job says so.
-    Duty,
-    /// Waits for `max_rows_per_second`.
-    Rate,
-    /// An operator paused the run.
-    Paused,
-    /// No slice is left for this worker, or the run is between two passes.
-    Idle,
-}
-
-impl Bucket {
-    /// Those that every run has; the others are there once a signal holds or slows it.
-    pub const PLAIN: [Self; 9] = [
-        Self::Boundary,
-        Self::Apply,
-        Self::Commit,
-        Self::LockWait,
-        Self::Retry,
-        Self::Duty,
-        Self::Rate,
-        Self::Paused,
-        Self::Idle,
-    ];
-}
-
-impl fmt::Display for Bucket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Boundary => f.write_str("boundary"),
-            Self::Apply => f.write_str("apply"),
-            Self::Commit => f.write_str("commit"),
-            Self::LockWait => f.write_str("lock-wait"),
-            Self::Retry => f.write_str("retry"),
-            Self::Held(signal) => write!(f, "held:{signal}"),
-            Self::Slowed(signal) => write!(f, "slowed:{signal}"),
-            Self::Duty => f.write_str("duty"),
-            Self::Rate => f.write_str("rate"),
-            Self::Paused => f.write_str("paused"),
-            Self::Idle => f.write_str("idle"),
-        }
-    }
 }

@@ -26,6 +26,7 @@ pub mod event;
 pub mod job;
 pub mod key;
 pub mod metrics;
+mod moment;
 pub mod pace;
 pub mod plan;
 pub mod quantity;

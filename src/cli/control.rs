@@ -6,7 +6,7 @@ use super::job_name::job_name;
 use super::target::target;
 use super::wording::{print, print_json};
 use super::{Output, Shared};
-use crate::db::{Asked, Class, Failure, Ledger, Moved, RunRecord};
+use crate::db::{Asked, Failure, Ledger, Moved, RunRecord, Tries};
 use crate::run::{self, Answer, Intent, RunState};
 use crate::runner::Runner;
 use serde_json::json;
@@ -177,13 +177,13 @@ async fn all_runs(ledger: &mut Ledger, intent: Intent) -> Result<Vec<RunRecord>,
 }
 
 async fn ask_patiently(ledger: &mut Ledger, run: i64, request: &Request) -> Result<Moved, Failure> {
-    for _ in 1..TRIES {
+    let mut tries = Tries::of(TRIES);
+    loop {
         match ledger.ask(run, request.intent, &request.asked).await {
-            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => return answered,
         }
     }
-    ledger.ask(run, request.intent, &request.asked).await
 }
 
 fn tell(output: Output, request: &Request, record: &RunRecord, moved: Moved) -> Exit {

@@ -8,7 +8,7 @@ use super::status::override_source;
 use super::target::target;
 use super::wording::{print, print_json, say, value};
 use super::{Output, Shared};
-use crate::db::{Class, Failure, Ledger, NewOverrides, RunRecord, Set};
+use crate::db::{Failure, Ledger, NewOverrides, RunRecord, Set, Tries};
 use crate::job::{Knob, overridden};
 use crate::runner::Runner;
 use crate::view::OverrideView;
@@ -101,13 +101,13 @@ async fn set_over(ledger: &mut Ledger, run: &RunRecord, new: &NewOverrides, outp
 }
 
 async fn set_patiently(ledger: &mut Ledger, run: i64, new: &NewOverrides) -> Result<Set, Failure> {
-    for _ in 1..TRIES {
+    let mut tries = Tries::of(TRIES);
+    loop {
         match ledger.set(run, new).await {
-            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => return answered,
         }
     }
-    ledger.set(run, new).await
 }
 
 fn line(run: &RunRecord, knob: &str, overrides: &[OverrideView]) -> String {

@@ -4,7 +4,7 @@ use super::exit::{Exit, database_failed, fail};
 use super::target::{job, target};
 use super::wording::{print, print_json, time};
 use super::{Output, Shared};
-use crate::db::{Class, Database, Failure, NewSubmission, RunRecord, Submitted};
+use crate::db::{Database, Failure, NewSubmission, RunRecord, Submitted, Tries};
 use crate::job::Job;
 use crate::run::RunState;
 use crate::runner::Runner;
@@ -56,13 +56,13 @@ fn submission(job: &Job, arguments: &SubmitArguments) -> NewSubmission {
 async fn enter(database: &dyn Database, new: &NewSubmission) -> Result<Submitted, Failure> {
     let mut ledger = database.ledger().await?;
     ledger.install().await?;
-    for _ in 1..TRIES {
+    let mut tries = Tries::of(TRIES);
+    loop {
         match ledger.submit(new).await {
-            Err(failure) if matches!(failure.class, Class::Retry | Class::Locked) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => return answered,
         }
     }
-    ledger.submit(new).await
 }
 
 fn tell(output: Output, new: &NewSubmission, submitted: &Submitted) -> Exit {

@@ -17,6 +17,7 @@ mod remedy;
 mod session;
 mod sqlite;
 mod statement;
+mod tries;
 
 use crate::job::{Batch, Job};
 use crate::key::{Key, KeyRange};
@@ -39,6 +40,7 @@ pub use named::Named;
 pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
+pub use tries::Tries;
 
 /// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors.
 #[cfg(test)]

@@ -7,15 +7,13 @@ use super::crew::Crew;
 use crate::db::{Beat, Happening, Override};
 use crate::event::Event;
 use crate::job::{Ignored, Job, Knob, Overridden, Pace, overridden_where_possible};
+use crate::moment::moment;
 use crate::pace::{Limit, Sizes, Sizing};
 use crate::plan::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::watch;
-
-/// No later moment can be written with four digits for its year, whoever put it into the state tables.
-const END_OF_YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
 
 /// What the workers, the gate and the law are told.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,10 +144,7 @@ pub(super) fn tell(events: Vec<Event>, crew: &Crew, board: &Board) {
 
 /// Who set it, until when and why.
 fn why(set: &Override) -> String {
-    let until = set.expires_at.and_then(|at| Duration::try_from_secs_f64(at).ok()).map(|since_1970| {
-        let until = UNIX_EPOCH + since_1970.min(END_OF_YEAR_9999);
-        format!(" until {}", humantime::format_rfc3339_seconds(until))
-    });
+    let until = set.expires_at.map(|at| format!(" until {}", moment(at)));
     let reason = set.reason.as_ref().map(|reason| format!(": {reason}"));
     format!("by {}{}{}", set.actor, until.unwrap_or_default(), reason.unwrap_or_default())
 }

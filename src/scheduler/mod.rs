@@ -27,7 +27,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use turn::{Ended, Turn};
+use turn::Turn;
 
 pub use turn::Ending;
 
@@ -91,7 +91,7 @@ pub struct Scheduler {
     lost: Vec<bool>,
     /// When a run of this database ended last: what was seen before shows it as it was.
     changed: Vec<Instant>,
-    turns: JoinSet<Ended>,
+    turns: JoinSet<Ending>,
     here: HashMap<Id, Here>,
     patience: Patience,
 }
@@ -207,9 +207,9 @@ impl Scheduler {
     }
 
     /// A run that was here has ended, in whichever way.
-    fn end(&mut self, ended: Result<(Id, Ended), tokio::task::JoinError>) {
+    fn end(&mut self, ended: Result<(Id, Ending), tokio::task::JoinError>) {
         let (id, ending) = match ended {
-            Ok((id, Ended { ending })) => (id, ending),
+            Ok(ended) => ended,
             Err(error) => (error.id(), Ending::Lost(Failure::fatal(format!("the run's task died: {error}")))),
         };
         let Some(Here { place, job, .. }) = self.here.remove(&id) else { return };

@@ -23,11 +23,6 @@ pub(super) struct Turn {
     pub(super) events: UnboundedSender<Event>,
 }
 
-/// The end of a turn.
-pub(super) struct Ended {
-    pub(super) ending: Ending,
-}
-
 /// What became of a run.
 #[derive(Debug)]
 pub enum Ending {
@@ -63,12 +58,11 @@ impl Ending {
 
 impl Turn {
     /// Runs it.
-    pub(super) async fn take(self) -> Ended {
-        let ending = match self.job() {
+    pub(super) async fn take(self) -> Ending {
+        match self.job() {
             Ok(job) => self.run(&job).await,
             Err(why) => self.give_up(why).await,
-        };
-        Ended { ending }
+        }
     }
 
     /// The job as it is recorded; what is wrong with the text, where it is none.

@@ -2,7 +2,7 @@
 //! somebody else has a lock.
 
 use super::problem::Problem;
-use crate::db::{Asked, Class, Failure, Ledger, NewOverrides, NewSubmission, RunRecord, Set, Submitted};
+use crate::db::{Asked, Failure, Ledger, NewOverrides, NewSubmission, RunRecord, Set, Submitted, Tries};
 use crate::run::{Answer, Intent, RunState};
 use axum::http::StatusCode;
 
@@ -51,10 +51,10 @@ pub(super) async fn ask_run(
     intent: Intent,
     asked: &Asked,
 ) -> Result<Came, Failure> {
-    let mut patience = Patience::default();
+    let mut tries = Tries::of(TRIES);
     let moved = loop {
         match ledger.ask(record.id, intent, asked).await {
-            Err(failure) if patience.bears(&failure) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => break answered?,
         }
     };
@@ -91,10 +91,10 @@ pub(super) async fn set(
     new: &NewOverrides,
 ) -> Result<Option<Result<Came, Problem>>, Failure> {
     let Some(record) = ledger.newest_run(job).await? else { return Ok(None) };
-    let mut patience = Patience::default();
+    let mut tries = Tries::of(TRIES);
     let set = loop {
         match ledger.set(record.id, new).await {
-            Err(failure) if patience.bears(&failure) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => break answered?,
         }
     };
@@ -113,10 +113,10 @@ pub(super) async fn submit(ledger: &mut Ledger, new: &NewSubmission) -> Result<R
         let words = format!("run {} of {} on {} is {}", other.id, other.job, other.table_name, other.state);
         Err(Problem::new(StatusCode::CONFLICT, "in-the-way", words))
     };
-    let mut patience = Patience::default();
+    let mut tries = Tries::of(TRIES);
     let submitted = loop {
         match ledger.submit(new).await {
-            Err(failure) if patience.bears(&failure) => {}
+            Err(failure) if tries.go_on(&failure) => {}
             answered => break answered?,
         }
     };
@@ -124,18 +124,4 @@ pub(super) async fn submit(ledger: &mut Ledger, new: &NewSubmission) -> Result<R
         Submitted::Queued(run) | Submitted::HandedOver(run) => Ok(run),
         Submitted::NotNow(other) | Submitted::TableBusy(other) => in_the_way(&other),
     })
-}
-
-/// How often something was tried in vain.
-#[derive(Default)]
-struct Patience {
-    tries: u32,
-}
-
-impl Patience {
-    /// Somebody else has a lock, and it may be gone with the next try.
-    fn bears(&mut self, failure: &Failure) -> bool {
-        self.tries += 1;
-        self.tries < TRIES && matches!(failure.class, Class::Retry | Class::Locked)
-    }
 }

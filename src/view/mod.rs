@@ -2,18 +2,17 @@
 //! Pure: asks no database, prints nothing, and knows neither argv nor sockets.
 //!
 //! Reading order: [`RunView`] (how far it is), [`WhyView`] (what holds or slows it), [`EventView`], [`SliceView`],
-//! [`QuarantineView`]; `moment` writes times, `cover` hides keys from whoever may not see them.
+//! [`QuarantineView`]; `cover` hides keys from whoever may not see them.
 
 mod cover;
 mod event;
-mod moment;
 mod quarantine;
 mod run;
 mod slice;
 mod why;
 
+pub use crate::moment::moment;
 pub use event::{EventView, HistoryView};
-pub use moment::moment;
 pub use quarantine::{QuarantineView, QuarantinedRowView};
 pub use run::{OverrideView, RunView, RunnerView, RunsView, SpeedView};
 pub use slice::{SliceState, SliceView, SlicesView};
