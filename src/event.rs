@@ -131,6 +131,25 @@ pub enum Event {
         /// Why, in the words of the job file's check.
         why: String,
     },
+    /// The table was vacuumed between batches.
+    Vacuumed {
+        /// From its first statement to its end.
+        took: Duration,
+        /// Dead rows that it removed, by the server's statistics.
+        removed: u64,
+        /// Dead rows that it had to leave: somebody may still see them.
+        left: u64,
+    },
+    /// A vacuum left most of the dead rows where they are; the next one waits longer.
+    VacuumHeldBack {
+        /// Who may still see them: its kind, and its name where it has one.
+        by: String,
+    },
+    /// The table is not vacuumed now; the run goes on.
+    VacuumPutOff {
+        /// Why.
+        why: String,
+    },
     /// The database cannot be reached; workers wait and try again.
     ConnectionLost {
         /// What the last try met; never a password.

@@ -133,6 +133,12 @@ impl View {
                 self.say(&format!("{knob} {} → {}, {why}", value(from.as_deref()), value(to.as_deref())));
             }
             Event::KnobIgnored { knob, why } => self.say(&format!("{knob} stays as the job file has it: {why}")),
+            Event::Vacuumed { took, removed, left } => {
+                let left = if left > 0 { format!(", {} left", count(left)) } else { String::new() };
+                self.say(&format!("vacuumed in {}: {} removed{left}", duration(took), counted(removed, "dead row")));
+            }
+            Event::VacuumHeldBack { by } => self.say(&format!("dead rows cannot be removed yet: {by}")),
+            Event::VacuumPutOff { why } => self.say(&format!("not vacuumed now: {why}")),
             // Seen in the rate; `why` keeps the last ten.
             Event::SpeedChanged { .. } => {}
             // What becomes of a batch is told by what follows, and how the run ended by the summary.

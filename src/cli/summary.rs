@@ -3,9 +3,10 @@
 use super::Output;
 use super::exit::{Exit, fail};
 use super::plan::say_refusals;
-use super::wording::{count, counted, duration, print, print_json, say, time};
-use crate::db::RunRecord;
+use super::wording::{bytes, count, counted, duration, print, print_json, say, time};
+use crate::db::{RunRecord, reindex};
 use crate::engine::{Outcome, Proof, Summary};
+use crate::plan::{Growth, IndexGrowth, SizeChange};
 use crate::run::RunState;
 use serde_json::json;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) fn tell(job: &str, outcome: &Outcome, output: Output) -> Exit {
         Outcome::Succeeded(summary, proof) => {
             if text {
                 print(&format!("{job} is done\n{}\n{}", figures(job, summary), proven(*proof)));
+                summary.growth.iter().flat_map(grown).for_each(|line| print(&line));
             }
             done(proof.rows_quarantined)
         }
@@ -156,6 +158,41 @@ fn proven(proof: Proof) -> String {
     }
 }
 
+/// What became of the table's size, and which of its indexes should be built anew.
+fn grown(growth: &Growth) -> Vec<String> {
+    let change = |SizeChange { before, after }| format!("{} → {}", bytes(before as f64), bytes(after as f64));
+    let mut size = format!("  size     table {}", change(growth.table));
+    if !growth.indexes.is_empty() {
+        let indexes = if growth.indexes.len() == 1 {
+            "index".to_owned()
+        } else {
+            count(growth.indexes.len() as u64) + " indexes"
+        };
+        size = format!("{size}, {indexes} {}", change(growth.all_indexes()));
+    }
+    let wanted = growth.wants_reindex();
+    let rebuild = |index: &&IndexGrowth| {
+        let command = reindex(&index.schema, &index.name).unwrap_or_default();
+        format!("  reindex  {} {}: `{command}`", index.name, change(index.bytes))
+    };
+    let more = wanted.len().saturating_sub(REINDEXED);
+    let more = (more > 0).then(|| format!("  reindex  and {more} more; `run --output json` has all of them"));
+    std::iter::once(size).chain(wanted.iter().take(REINDEXED).map(rebuild)).chain(more).collect()
+}
+
+/// So many indexes are named on a screen; a partitioned table has hundreds.
+const REINDEXED: usize = 5;
+
+/// The same for programs.
+fn sizes(growth: &Growth) -> serde_json::Value {
+    let index = |index: &IndexGrowth| {
+        let IndexGrowth { schema, name, bytes } = index;
+        let command = index.wants_reindex().then(|| reindex(schema, name)).flatten();
+        json!({ "schema": schema, "name": name, "bytes": bytes, "reindex": command })
+    };
+    json!({ "table_bytes": growth.table, "indexes": growth.indexes.iter().map(index).collect::<Vec<_>>() })
+}
+
 /// Rows per second of this process.
 fn rate(summary: &Summary) -> f64 {
     summary.rows as f64 / summary.took.max(Duration::from_millis(1)).as_secs_f64()
@@ -191,6 +228,7 @@ fn record(job: &str, outcome: &Outcome) -> serde_json::Value {
         "rows_changed": summary.map(|s| s.progress.rows_changed), "batches": summary.map(|s| s.progress.batches),
         "retries": summary.map(|s| s.retries), "rows_quarantined": rows_quarantined, "seconds": summary.map(|s| s.took.as_secs_f64()),
         "rows_per_second": summary.map(rate), "proof": proof, "failure": failure,
+        "sizes": summary.and_then(|s| s.growth.as_ref()).map(sizes),
         "refusals": match outcome { Outcome::Refused(refusals) => Some(refusals), _ => None },
     })
 }

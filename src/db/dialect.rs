@@ -140,6 +140,12 @@ impl Dialect {
     }
 }
 
+/// What builds an index anew beside the application, as a person runs it. `None`: the name is none.
+pub fn reindex(schema: &str, index: &str) -> Option<String> {
+    let [schema, index] = [Ident::new(schema).ok()?, Ident::new(index).ok()?];
+    Some(format!("reindex index concurrently {}.{}", quote(&schema), quote(&index)))
+}
+
 /// Quotes an identifier for every database: double quotes, doubled inside. An [`Ident`] holds no NUL.
 pub fn quote(ident: &Ident) -> String {
     format!("\"{}\"", ident.as_str().replace('"', "\"\""))
@@ -173,5 +179,7 @@ mod tests {
             TableName { schema: Some(Ident::new("odd \" schema").unwrap()), name: Ident::new("Users").unwrap() };
         assert_eq!(Dialect::Postgres.table(&table), "\"odd \"\" schema\".\"Users\"");
         assert_eq!(literal("it's"), "'it''s'");
+        let reindex = reindex("odd \" schema", "Key");
+        assert_eq!(reindex.as_deref(), Some("reindex index concurrently \"odd \"\" schema\".\"Key\""));
     }
 }

@@ -18,18 +18,20 @@ mod session;
 mod sqlite;
 mod statement;
 mod tries;
+mod vacuum;
 
-use crate::job::{Batch, Job};
+use crate::job::{Batch, Job, TableName};
 use crate::key::{Key, KeyRange};
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, Work};
+use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use address::{Address, AddressError};
 pub use blocker::Blocker;
-pub use dialect::Dialect;
+pub use dialect::{Dialect, reindex};
 pub use failure::{Class, Failure, RowFault};
 pub(crate) use ledger::MEND;
 pub use ledger::{
@@ -41,6 +43,7 @@ pub use postgres::PostgresUrl;
 pub use preparation::preparation;
 pub use sqlite::DemoTable;
 pub use tries::Tries;
+pub use vacuum::{DeadPart, DeadRows, VacuumEnd};
 
 /// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors.
 #[cfg(test)]
@@ -106,6 +109,34 @@ pub trait Database: Send + Sync {
 
     /// The last key above `bound`: where a sweep ends, when rows were added since the bound was frozen.
     async fn last_key_above(&self, work: &Work, bound: &Key) -> Result<Option<Key>, Failure>;
+
+    /// How large the table and its indexes are. `None` where a database does not tell.
+    async fn sizes(&self, table: &TableName) -> Result<Option<TableSizes>, Failure>;
+
+    /// The table's dead rows. `None`: this database leaves none behind.
+    async fn dead_rows(&self, table: &TableName) -> Result<Option<DeadRows>, Failure>;
+
+    /// Who may still see dead rows, so that no vacuum removes them, for people: the one with the oldest view. `None` where
+    /// this role may not see anybody.
+    async fn oldest_view(&self) -> Result<Option<String>, Failure>;
+
+    /// Vacuums tables, over connections of its own, until all are done, `give_up` is ready, or somebody waits for one of
+    /// them. It waits for no lock itself. Dropped before, it closes its connection, and the server ends it.
+    async fn vacuum(&self, order: &VacuumOrder, give_up: GiveUp<'_>) -> Result<VacuumEnd, Failure>;
+}
+
+/// Ready when what was begun is to end.
+pub type GiveUp<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What is to be vacuumed, and how.
+#[derive(Clone, Debug)]
+pub struct VacuumOrder {
+    /// The table, or partitions of it, one after the other.
+    pub tables: Vec<TableName>,
+    /// No faster than the server's autovacuum.
+    pub gently: bool,
+    /// The runner's token, by which its vacuum is told from others.
+    pub holder: String,
 }
 
 /// A database at that address.

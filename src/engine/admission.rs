@@ -232,6 +232,7 @@ fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
         swept: plan.work.is_swept(),
         estimated_rows: i64::try_from(plan.table.estimated_rows).unwrap_or(i64::MAX),
         slices: plan.slices.clone(),
+        sizes: plan.survey.sizes.clone(),
         actor: runner.actor.clone(),
     }
 }

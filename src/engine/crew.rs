@@ -40,6 +40,8 @@ pub(super) struct Crew {
     pub(super) sizing: [Mutex<Sizing>; 2],
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
+    /// Rows that batches of this process left dead in the walked table.
+    pub(super) dead: watch::Sender<u64>,
     pub(super) retries: AtomicU64,
     /// Looks at slices that are not ours, since the last batch of any worker.
     pub(super) strange_looks: AtomicU32,
@@ -118,6 +120,7 @@ impl Crew {
         let rows = committed.applied.rows;
         let scanned = committed.batch.rows.map_or(rows, u64::from);
         let progress = self.tally.add(slice.pass, slice.number, rows, scanned, done);
+        self.dead.send_modify(|dead| *dead += rows);
         let range = committed.batch.range.clone();
         let Committed { took, wal_bytes, .. } = *committed;
         self.send(Event::BatchCommitted { range, rows, scanned, took, wal_bytes, progress });

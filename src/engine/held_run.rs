@@ -12,12 +12,14 @@ use super::passes::{Passes, Walked};
 use super::soundness;
 use super::tally::Tally;
 use super::troubles::Troubles;
+use super::vacuuming::Vacuuming;
 use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
 use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
 use crate::job::Pace;
 use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
+use crate::plan::Growth;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
@@ -32,6 +34,9 @@ const STOP_GRACE: Duration = Duration::from_secs(8);
 
 /// How long letting the run go may take after a stop was asked for.
 const RELEASE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a run that is done waits for the sizes of its table.
+const SIZES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that this process holds, on its way to the end.
 pub(super) struct HeldRun {
@@ -108,6 +113,7 @@ impl HeldRun {
             sizing: [Sizing::of_walk(dials.sizes), Sizing::of_sweep(dials.sizes)].map(Mutex::new),
             watch: WatchRequests::default(),
             tally,
+            dead: watch::Sender::new(0),
             retries: AtomicU64::new(0),
             strange_looks: AtomicU32::new(0),
             troubles: Troubles::default(),
@@ -159,7 +165,8 @@ impl HeldRun {
             // First of all: a run that succeeded is let go with that very move, and the watch may have looked since.
             End { walked: Some(Ok(Walked::Proven(proof))), .. } => {
                 self.farewell.left = Some(RunState::Succeeded);
-                Ok(Outcome::Succeeded(summary, proof))
+                let growth = self.growth().await;
+                Ok(Outcome::Succeeded(Summary { growth, ..summary }, proof))
             }
             End { watched: Some(WatchEnd::LeaseLost), .. } => {
                 self.crew.send(Event::LeaseLost);
@@ -211,7 +218,15 @@ impl HeldRun {
         let passes = Passes { crew, control, board, record, runner };
         let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
         let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
-        let mut walk = pin!(passes.walk());
+        let rows = record.estimated_rows.unsigned_abs();
+        let mut vacuuming = pin!(Vacuuming::new(crew, board, pace, rows).run());
+        let mut walk = pin!(async {
+            let walked = passes.walk().await;
+            // A vacuum may have begun since the last batch; nobody needs it now.
+            crew.gate.stop();
+            crew.gate.emptied().await;
+            walked
+        });
         let mut watch = pin!(watch.run(record.state));
         let mut pacing = pin!(pacing.run(std::mem::take(sensors), options.until_window_closes));
         let mut grace = pin!(async {
@@ -219,7 +234,7 @@ impl HeldRun {
             tokio::time::sleep(STOP_GRACE).await;
         });
         let (mut watched, mut closed) = (None, None);
-        let mut signalled = false;
+        let (mut signalled, mut vacuums) = (false, true);
         loop {
             tokio::select! {
                 walked = &mut walk => return End { walked: Some(walked), watched, closed },
@@ -237,6 +252,7 @@ impl HeldRun {
                         crew.gate.stop();
                     }
                 }
+                () = &mut vacuuming, if vacuums => vacuums = false,
                 () = &mut grace => return End { walked: None, watched, closed },
             }
         }
@@ -278,6 +294,14 @@ impl HeldRun {
         Ok(Outcome::Failed(self.summary(), why))
     }
 
+    /// What became of the table's size. Asked for the operator's sake: no answer is no reason to fail.
+    async fn growth(&self) -> Option<Growth> {
+        let before = self.record.sizes_before.as_ref()?;
+        let sizes = self.crew.database.sizes(&self.crew.work.table);
+        let after = tokio::time::timeout(SIZES_PATIENCE, sizes).await.ok()?.ok()??;
+        Some(Growth::between(before, &after))
+    }
+
     async fn reach(&mut self, from: &[RunState], by: &Move) -> Result<bool, Failure> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
         self.control.call(async |ledger| ledger.move_held(run, holder, from, by).await).await
@@ -292,6 +316,7 @@ impl HeldRun {
             retries: self.crew.retries.load(Ordering::Relaxed),
             rows_quarantined: self.rows_quarantined,
             took: self.begun.elapsed(),
+            growth: None,
         }
     }
 

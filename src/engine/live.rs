@@ -1,12 +1,12 @@
 //! What did operators set, and how does it come into force while the run goes on? The job file with what is set over it
-//! becomes sizes, workers, rate, duty and limits, without a restart of anything. Knows neither who asked nor whether the
+//! becomes sizes, workers, rate, duty, limits and vacuums, without a restart of anything. Knows neither who asked nor whether the
 //! values are right: that was judged when they were set.
 
 use super::board::Board;
 use super::crew::Crew;
 use crate::db::{Beat, Happening, Override};
 use crate::event::Event;
-use crate::job::{Ignored, Job, Knob, Overridden, Pace, overridden_where_possible};
+use crate::job::{Ignored, Job, Knob, Overridden, Pace, Vacuum, overridden_where_possible};
 use crate::moment::moment;
 use crate::pace::{Limit, Sizes, Sizing};
 use crate::plan::Facts;
@@ -23,6 +23,8 @@ pub(super) struct Dials {
     pub(super) duty: f64,
     pub(super) rate: Option<NonZeroU32>,
     pub(super) limits: Vec<Limit>,
+    /// Whether the table is vacuumed between batches.
+    pub(super) vacuum: bool,
 }
 
 /// What of the table and its server the dials depend on.
@@ -72,6 +74,7 @@ impl Dials {
             duty: job.pace.duty.unwrap_or(1.0),
             rate: job.pace.max_rows_per_second,
             limits: limits(&job.pace),
+            vacuum: job.batch.vacuum == Vacuum::Auto,
         }
     }
 }
@@ -210,6 +213,16 @@ mod tests {
         let heard = live.hear(vec![set("pace.duty", "0.5")]).unwrap();
         assert_eq!(words(&heard), ["batch.workers 4 → 2 what was set has ended"]);
         assert_eq!(Dials::of(&heard.job, live.bounds).duty, 0.5);
+    }
+
+    #[test]
+    fn vacuums_are_turned_on_and_off() {
+        let mut live = live();
+        let heard = live.hear(vec![set("batch.vacuum", "auto")]).unwrap();
+        assert!(Dials::of(&heard.job, live.bounds).vacuum);
+        assert_eq!(words(&heard), ["batch.vacuum off → auto by anna@db1"]);
+        let heard = live.hear(Vec::new()).unwrap();
+        assert!(!Dials::of(&heard.job, live.bounds).vacuum);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
 //! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel), `live` (what operators
-//! set) and `pacing` (signals, window, hold file) beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
+//! set), `pacing` (signals, window, hold file) and `vacuuming` beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
 //! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT; `errand` says what the next batch is for.
 //! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box.
 
@@ -33,13 +33,14 @@ mod started;
 mod step;
 mod tally;
 mod troubles;
+mod vacuuming;
 mod watch;
 mod worker;
 
 use crate::db::{Database, Failure, Held, RunRecord};
 use crate::event::{Event, Progress, Reason};
 use crate::job::{Difference, Job};
-use crate::plan::Refusal;
+use crate::plan::{Growth, Refusal};
 use crate::runner::Runner;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,7 +115,7 @@ pub enum Outcome {
 }
 
 /// What a runner did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Summary {
     /// The run's number.
     pub run: i64,
@@ -128,6 +129,9 @@ pub struct Summary {
     pub rows_quarantined: u64,
     /// This runner's time.
     pub took: Duration,
+    /// What became of the size of table and indexes since before the run's first batch. `None` before its end, and where
+    /// the database does not tell.
+    pub growth: Option<Growth>,
 }
 
 /// Runs a job to its end, or until `stop` turns true, the run is cancelled or cannot go on.

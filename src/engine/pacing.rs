@@ -128,12 +128,14 @@ impl<'a> Pacing<'a> {
         let signals = self.law.view(now);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let change = self.log.note(since_1970, verdict, &signals).cloned();
-        if self.told != verdict.held {
-            self.crew.send(match verdict.held.is_empty() {
+        // A vacuum is no change of speed.
+        let held: Vec<_> = verdict.held.iter().cloned().chain(self.crew.gate.held_by_work()).collect();
+        if self.told != held {
+            self.crew.send(match held.is_empty() {
                 true => Event::Released,
-                false => Event::Held { reasons: verdict.held.clone() },
+                false => Event::Held { reasons: held.clone() },
             });
-            self.told.clone_from(&verdict.held);
+            self.told.clone_from(&held);
         }
         let urgent = change.is_some();
         if let Some(change) = change {
@@ -155,16 +157,16 @@ impl<'a> Pacing<'a> {
             speed: verdict.speed,
             batch_rows,
             batch_seconds: took.map(|took| took.as_secs_f64()),
-            held: verdict.held.iter().map(ToString::to_string).collect(),
+            held: held.iter().map(ToString::to_string).collect(),
             signals,
             changes: self.log.changes(),
         };
-        self.observe(verdict, &report, now);
+        self.observe(&held, &report, now);
         self.board.tell(report, sharing, urgent);
     }
 
     /// Tells how the run goes, where it is time to.
-    fn observe(&mut self, verdict: &Verdict, report: &PaceReport, now: Instant) {
+    fn observe(&mut self, held: &[Reason], report: &PaceReport, now: Instant) {
         if self.observed.is_some_and(|last| now.saturating_duration_since(last) < OBSERVED_EVERY) {
             return;
         }
@@ -176,7 +178,7 @@ impl<'a> Pacing<'a> {
             batch_rows: report.batch_rows,
             rows_per_second: report.rows_per_second,
             signals: report.signals.iter().map(observed).collect(),
-            held: verdict.held.iter().map(Reason::signal).collect(),
+            held: held.iter().map(Reason::signal).collect(),
             time: self.crew.time.settled(now),
             eta: expected.map(|span| (span.low, span.high)),
             window_closes: closes(self.pace, SystemTime::now()),

@@ -26,13 +26,15 @@ pub enum Bucket {
     Rate,
     /// An operator paused the run.
     Paused,
+    /// The table is vacuumed, or is to be as soon as the batches in hand are done.
+    Vacuum,
     /// No slice is left for this worker, or the run is between two passes.
     Idle,
 }
 
 impl Bucket {
     /// Those that every run has; the others are there once a signal holds or slows it.
-    pub const PLAIN: [Self; 9] = [
+    pub const PLAIN: [Self; 10] = [
         Self::Boundary,
         Self::Apply,
         Self::Commit,
@@ -41,6 +43,7 @@ impl Bucket {
         Self::Duty,
         Self::Rate,
         Self::Paused,
+        Self::Vacuum,
         Self::Idle,
     ];
 }
@@ -58,6 +61,7 @@ impl fmt::Display for Bucket {
             Self::Duty => f.write_str("duty"),
             Self::Rate => f.write_str("rate"),
             Self::Paused => f.write_str("paused"),
+            Self::Vacuum => f.write_str("vacuum"),
             Self::Idle => f.write_str("idle"),
         }
     }

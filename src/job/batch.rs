@@ -1,6 +1,5 @@
 //! How large are the transactions, and how long may they take? Judges `[batch]`: each setting alone, then in pairs.
 
-use super::Batch;
 use super::code::Code;
 use super::file::BatchWords;
 use super::judge::Judge;
@@ -8,6 +7,7 @@ use super::limit;
 use super::limit::DurationRange;
 use super::problem::{Judged, Problem, Reported};
 use super::section::Word;
+use super::{Batch, Vacuum};
 use crate::pace::Sizes;
 use std::fmt;
 use std::ops::Range;
@@ -32,6 +32,9 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
     let max_wal = words.max_wal.as_ref();
     let max_wal = max_wal.map_or(Ok(limit::DEFAULT_MAX_WAL), |word| judge.size("batch.max_wal", word));
 
+    let vacuum = words.vacuum.as_ref();
+    let vacuum = vacuum.map_or(Ok(Vacuum::Off), |word| judge.choice("batch.vacuum", word, &Vacuum::WORDS));
+
     if let Ok(rows) = &rows {
         usual(rows, judge);
         above_minimum(rows, &min_rows, judge);
@@ -48,6 +51,7 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
         workers: workers?.count()?,
         statement_timeout: *statement_timeout?.value,
         lock_timeout: *lock_timeout?.value,
+        vacuum: vacuum?,
     })
 }
 
@@ -267,6 +271,7 @@ mod tests {
                 workers: 1,
                 statement_timeout: limit::DEFAULT_STATEMENT_TIMEOUT,
                 lock_timeout: limit::DEFAULT_LOCK_TIMEOUT,
+                vacuum: Vacuum::Off,
             };
             let sizes = batch.sizes(row_bytes);
             assert_eq!((sizes.start, sizes.least), expected, "{rows} {min_rows:?} {row_bytes}");

@@ -58,6 +58,7 @@ pub(super) struct BatchWords {
     pub(super) workers: Option<Word<i64>>,
     pub(super) statement_timeout: Option<Word<String>>,
     pub(super) lock_timeout: Option<Word<String>>,
+    pub(super) vacuum: Option<Word<String>>,
 }
 
 /// The words of `[errors]`.
@@ -136,6 +137,7 @@ fn batch(section: &mut Section<'_, '_>) -> BatchWords {
         workers: section.integer("workers"),
         statement_timeout: section.text("statement_timeout"),
         lock_timeout: section.text("lock_timeout"),
+        vacuum: section.text("vacuum"),
     }
 }
 

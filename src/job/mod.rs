@@ -146,6 +146,30 @@ pub struct Batch {
     pub statement_timeout: Duration,
     /// The server gives a wait for one lock up after this; below `statement_timeout`.
     pub lock_timeout: Duration,
+    /// Whether the table is vacuumed between batches.
+    pub vacuum: Vacuum,
+}
+
+/// Whether the walked table is vacuumed between batches, so that later rows take the place of dead ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vacuum {
+    /// Whenever enough rows are dead.
+    Auto,
+    /// Never.
+    Off,
+}
+
+impl Vacuum {
+    /// As a job file writes them.
+    const WORDS: [(&'static str, Self); 2] = [("auto", Self::Auto), ("off", Self::Off)];
+
+    /// As a job file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Reads a job file's text.

@@ -7,13 +7,14 @@ use super::{Job, amount, parse, problem};
 use toml::{Table, Value};
 
 /// What every job has. How it changes rows is not among them: that must not change while a run is under way.
-const OF_EVERY_JOB: [&str; 8] = [
+const OF_EVERY_JOB: [&str; 9] = [
     "batch.rows",
     "batch.min_rows",
     "batch.max_rows",
     "batch.workers",
     "batch.target_time",
     "batch.max_wal",
+    "batch.vacuum",
     "pace.max_rows_per_second",
     "pace.duty",
 ];
@@ -185,6 +186,7 @@ fn knob(name: String, table: &Table, job: &Job) -> Knob {
         "batch.workers" => Some(batch.workers.to_string()),
         "batch.target_time" => Some(amount::shown(batch.target_time)),
         "batch.max_wal" => Some(amount::shown_size(batch.max_wal)),
+        "batch.vacuum" => Some(batch.vacuum.as_str().to_owned()),
         _ => None,
     };
     Knob { written: found.is_some(), value: found.or_else(default), name }

@@ -144,7 +144,7 @@ initials = "left(first_name, 1)"
 
     #[test]
     fn speed_words_and_order_are_free() {
-        let slower = format!("{JOB}[batch]\nrows = 1000\nworkers = 3\nlock_timeout = \"100ms\"\n");
+        let slower = format!("{JOB}[batch]\nrows = 1000\nworkers = 3\nlock_timeout = \"100ms\"\nvacuum = \"auto\"\n");
         let paced = format!(
             "{JOB}[batch]\ntarget_time = \"100ms\"\nmax_wal = \"1MiB\"\n[pace]\nduty = 0.1\n[pace.lock_waits]\nmax = \"1s\"\n"
         );

@@ -84,6 +84,7 @@ fn what_is_not_written_has_its_default() {
         workers: 1,
         statement_timeout: seconds(30),
         lock_timeout: seconds(1),
+        vacuum: Vacuum::Off,
     };
     assert_eq!(job.batch, expected);
     assert_eq!(job.pace, Pace::default());

@@ -61,6 +61,7 @@ impl RunMetrics {
             // Seen in what follows from them.
             Event::RangeSetAside { .. } | Event::SpeedChanged { .. } => {}
             Event::KnobSet { .. } | Event::KnobIgnored { .. } => {}
+            Event::Vacuumed { .. } | Event::VacuumHeldBack { .. } | Event::VacuumPutOff { .. } => {}
             Event::ConnectionLost { .. } | Event::ConnectionRestored => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What does the database know about the table? Plain values, as read; knows neither where they come from nor what
 //! follows from them.
 
+use super::growth::TableSizes;
 use crate::job::Ident;
 use crate::key::Key;
 use serde::Serialize;
@@ -20,8 +21,25 @@ pub struct Facts {
     pub unavailable_signals: Vec<UnavailableSignal>,
     /// What somebody should know of the job's signals before the start.
     pub signal_notes: Vec<String>,
+    /// Whether the table can be vacuumed between batches.
+    pub vacuum: VacuumRight,
     /// How many batches may run at once: 1 where the database has a single writer.
     pub max_workers: Option<u32>,
+}
+
+/// Whether a table can be vacuumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum VacuumRight {
+    /// This database leaves no dead rows behind.
+    #[default]
+    NotNeeded,
+    /// This role may.
+    Given,
+    /// This role may not.
+    Missing {
+        /// The GRANT that mends it.
+        grant: String,
+    },
 }
 
 /// A signal that a run would never see.
@@ -167,6 +185,8 @@ pub struct Survey {
     pub change_plan: QueryPlan,
     /// What the database says against a statement: code and message.
     pub statement_error: Option<(String, String)>,
+    /// How large the table and its indexes are, where the database tells.
+    pub sizes: Option<TableSizes>,
 }
 
 /// The statements of a batch as the database gets them.

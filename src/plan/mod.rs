@@ -2,17 +2,19 @@
 //!
 //! Reading order: [`facts`] (what was read) → [`resolve`] (the job's open questions answered, or refused, with
 //! [`key_choice`], [`missing`] and [`hazards`]) → [`work`] (the answer) → [`Plan`] with its [`slices`] and
-//! [`estimate`]s.
+//! [`estimate`]s. Of a run that has ended: [`growth`].
 
 mod estimate;
 mod facts;
 mod forecast;
+mod growth;
 mod hazards;
 mod key_choice;
 mod missing;
 mod refusal;
 mod resolve;
 mod slices;
+mod vacuum;
 mod work;
 
 use crate::job::Job;
@@ -22,9 +24,10 @@ use crate::pace::Sizes;
 pub use estimate::{Estimate, Span};
 pub use facts::{
     ColumnFacts, Facts, KeyFlaw, Owner, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind,
-    UnavailableSignal, UnsuitedKey,
+    UnavailableSignal, UnsuitedKey, VacuumRight,
 };
 pub use forecast::Forecast;
+pub use growth::{Growth, IndexGrowth, IndexSize, SizeChange, TableSizes};
 pub use refusal::Refusal;
 pub use resolve::{Resolved, resolve};
 pub use slices::{slice_count, tile};

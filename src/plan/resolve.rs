@@ -6,6 +6,7 @@ use super::hazards;
 use super::key_choice::{is_same_set, key};
 use super::missing::{existing, no_table, no_table_of_rows};
 use super::refusal::Refusal;
+use super::vacuum;
 use super::work::{Action, Archive, Conflict, KeyColumn, Work};
 use crate::job::{Change, Expression, Ident, Job, OnConflict, TableName};
 use crate::pace::Sizes;
@@ -45,6 +46,7 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
     let workers = job.batch.workers.min(facts.max_workers.unwrap_or(u32::MAX));
     let mut notes = notes(job, table, workers);
     notes.extend(facts.signal_notes.iter().cloned());
+    notes.extend(vacuum::note(job, facts));
     match action {
         Some(action) if refusals.is_empty() => {
             let sizes = job.batch.sizes(table.row_bytes);

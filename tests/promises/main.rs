@@ -37,6 +37,7 @@ mod round_trips;
 mod scheduler;
 mod seen_live;
 mod state_tables;
+mod vacuum;
 
 mod job_on_real_input;
 

@@ -84,6 +84,7 @@ fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
         swept: false,
         estimated_rows: 100,
         slices: plan.slices.clone(),
+        sizes: plan.survey.sizes.clone(),
         actor: runner.actor.clone(),
     }
 }

@@ -203,17 +203,18 @@ impl Ledger {
         self.lock_run(run).await?;
         let sql = format!(
             "update {} set table_name = $2, place = $3, bound_key = $4, swept = ($5 = 1), estimated_rows = $6, \
-             planned = true where id = $1 and not planned and state <> 'cancelled'",
+             sizes_before = $7, planned = true where id = $1 and not planned and state <> 'cancelled'",
             self.dialect.state_table("run"),
         );
         let bound = plan.bound.as_ref().map(Key::to_stored);
-        let values: [Value; 6] = [
+        let values: [Value; 7] = [
             run.into(),
             plan.table_name.as_str().into(),
             plan.place.as_str().into(),
             bound.as_deref().into(),
             i64::from(plan.swept).into(),
             plan.estimated_rows.into(),
+            plan.stored_sizes().as_deref().into(),
         ];
         if self.session.execute(&sql, &values).await? == 0 {
             return Ok(());

@@ -9,6 +9,7 @@ use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
 use crate::pace::PaceReport;
+use crate::plan::TableSizes;
 use crate::run::RunState;
 use crate::runner::Runner;
 
@@ -73,6 +74,8 @@ pub struct RunRecord {
     pub pace: Option<PaceReport>,
     /// Seconds since it told.
     pub reported_ago: f64,
+    /// How large table and indexes were before the first batch, where the database tells.
+    pub sizes_before: Option<TableSizes>,
 }
 
 /// A run to be.
@@ -96,8 +99,18 @@ pub struct NewRun {
     pub estimated_rows: i64,
     /// The parts of the walk, ascending.
     pub slices: Vec<KeyRange>,
+    /// How large table and indexes are, where the database tells.
+    pub sizes: Option<TableSizes>,
     /// Who asked for it.
     pub actor: String,
+}
+
+impl NewRun {
+    /// The sizes as they are stored.
+    pub(super) fn stored_sizes(&self) -> Option<String> {
+        // Numbers and texts of ours always have a JSON form.
+        self.sizes.as_ref().and_then(|sizes| serde_json::to_string(sizes).ok())
+    }
 }
 
 impl RunRecord {
@@ -169,8 +182,8 @@ impl Ledger {
 
     async fn insert_run(&mut self, new: &NewRun) -> Result<i64, Failure> {
         let sql = format!(
-            "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor) \
-             values ($1, $2, $3, $4, $5, 'queued', $6, ($7 = 1), $8, $9) returning id",
+            "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor, \
+             sizes_before) values ($1, $2, $3, $4, $5, 'queued', $6, ($7 = 1), $8, $9, $10) returning id",
             self.dialect.state_table("run")
         );
         let bound = new.bound.as_ref().map(Key::to_stored);
@@ -184,6 +197,7 @@ impl Ledger {
             i64::from(new.swept).into(),
             new.estimated_rows.into(),
             new.actor.as_str().into(),
+            new.stored_sizes().as_deref().into(),
         ];
         let id = self.insert_returning_id(&sql, &values).await?;
         for (number, range) in (0..).zip(&new.slices) {
@@ -215,7 +229,7 @@ fn select_runs(d: Dialect) -> String {
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
          h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined, r.version, r.submitted, \
-         r.planned, r.priority, {not_before}, {resume_at} \
+         r.planned, r.priority, {not_before}, {resume_at}, r.sizes_before \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -267,6 +281,7 @@ fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
         // A report of another tidegate that this one does not read is no report.
         pace: row.text_or_null(29).and_then(|json| serde_json::from_str(&json).ok()),
         reported_ago: read_at - row.real_or_null(30).unwrap_or(read_at),
+        sizes_before: row.text_or_null(38).and_then(|json| serde_json::from_str(&json).ok()),
     })
 }
 

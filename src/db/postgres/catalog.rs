@@ -1,13 +1,13 @@
 //! What does PostgreSQL know about a table? Catalog and statistics only, in a read-only transaction.
 
 use super::connect::PostgresSession;
-use super::privileges::{missing_on_schemas, missing_on_state, missing_on_tables};
+use super::privileges::{missing_on_schemas, missing_on_state, missing_on_tables, missing_to_vacuum};
 use super::spelling::BEGIN_READING;
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
 use crate::db::session::{Session, first_int};
 use crate::job::{Change, Ident, Job, TableName};
-use crate::plan::{ColumnFacts, Facts, KeyFlaw, Owner, TableFacts, TableKind, UnsuitedKey};
+use crate::plan::{ColumnFacts, Facts, KeyFlaw, Owner, TableFacts, TableKind, UnsuitedKey, VacuumRight};
 
 /// Reads the facts about a job's tables.
 pub(super) async fn facts(session: &mut PostgresSession, job: &Job) -> Result<Facts, Failure> {
@@ -37,6 +37,8 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
     if target.is_none() || facts.target.is_some() {
         facts.missing_grants = missing_on_tables(session, job, &facts).await?;
         facts.missing_grants.extend(missing_on_state(session).await?);
+        let missing = missing_to_vacuum(session, &job.table).await?;
+        facts.vacuum = missing.map_or(VacuumRight::Given, |grant| VacuumRight::Missing { grant });
     }
     Ok(facts)
 }

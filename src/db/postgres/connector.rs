@@ -65,18 +65,17 @@ impl Connector {
 
     /// Opens one connection. Passwords are read anew: they are changed while a run lasts.
     pub(super) async fn connect(&self) -> Result<PostgresSession, Failure> {
-        let destination = self.destination_now()?;
-        let doing = || format!("connect to {} as {}", destination.address(), destination.user);
-        let mut passed_over = Vec::new();
-        for host in &destination.hosts {
-            match reach(&destination, host).await {
-                Ok(session) => return Ok(session),
-                Err(failure) if failure.class == Class::Lost => passed_over.push((host, failure)),
-                // A password that one host refuses is not shown to the next.
-                Err(failure) => return Err(failure.while_doing(doing())),
-            }
+        connect_to(self.destination_now()?).await
+    }
+
+    /// Opens one connection with these settings, which go with it; without them where somebody in between refuses them.
+    pub(super) async fn connect_with(&self, settings: Vec<(&'static str, String)>) -> Result<PostgresSession, Failure> {
+        let mut destination = self.destination_now()?;
+        destination.settings = settings;
+        match connect_to(destination).await {
+            Err(failure) if failure.class == Class::Fatal => self.connect().await,
+            connected => connected,
         }
-        Err(none_left(passed_over).while_doing(doing()))
     }
 
     fn destination_now(&self) -> Result<Destination, Failure> {
@@ -88,6 +87,21 @@ impl Connector {
             Address::Sqlite(_) => Err(unreadable(AddressError::Unknown)),
         }
     }
+}
+
+/// Tries its hosts one after the other.
+async fn connect_to(destination: Destination) -> Result<PostgresSession, Failure> {
+    let doing = || format!("connect to {} as {}", destination.address(), destination.user);
+    let mut passed_over = Vec::new();
+    for host in &destination.hosts {
+        match reach(&destination, host).await {
+            Ok(session) => return Ok(session),
+            Err(failure) if failure.class == Class::Lost => passed_over.push((host, failure)),
+            // A password that one host refuses is not shown to the next.
+            Err(failure) => return Err(failure.while_doing(doing())),
+        }
+    }
+    Err(none_left(passed_over).while_doing(doing()))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -29,6 +29,8 @@ pub(super) struct Destination {
     pub(super) wanted: Option<Wanted>,
     pub(super) user: String,
     pub(super) database: String,
+    /// Settings of the server that come with the connection and go with it. A pooler may not take them.
+    pub(super) settings: Vec<(&'static str, String)>,
     password: Option<String>,
     password_file: Option<PasswordFile>,
     parameters: Parameters,
@@ -102,6 +104,7 @@ impl Destination {
             wanted,
             database: said("dbname").unwrap_or_else(|| user.clone()),
             user,
+            settings: Vec::new(),
             password: said("password"),
             password_file: PasswordFile::new(named),
             parameters: parameters.without("password"),
@@ -151,6 +154,7 @@ impl Destination {
         let unread = || AddressError::Refused("the database address has a value that cannot be read".to_owned());
         let url = Url::parse_with_params("postgres:", said).map_err(|_| unread())?;
         let options = PgConnectOptions::from_url(&url).map_err(|_| unread())?;
+        let options = if self.settings.is_empty() { options } else { options.options(self.settings.iter().cloned()) };
         Ok(options.application_name("tidegate").extra_float_digits(None).disable_statement_logging())
     }
 }

@@ -4,13 +4,15 @@
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
 //! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
-//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
+//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches), [`dead_rows`] and
+//! [`vacuum`] (space for the rows to come), [`sizes`]; what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
 mod blockers;
 mod catalog;
 mod connect;
 mod connector;
+mod dead_rows;
 mod destination;
 mod failure;
 mod host;
@@ -23,23 +25,26 @@ mod privileges;
 mod range;
 mod sample;
 mod signals;
+mod sizes;
 mod spelling;
 mod stray;
 mod survey;
 mod tls;
 mod url;
+mod vacuum;
 
 use super::address::AddressError;
 use super::failure::Failure;
 use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
-use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
-use crate::job::{Batch, Job};
+use super::{Blocker, Database, DeadRows, Dialect, GiveUp, Lane, SessionId, Stray, VacuumEnd, VacuumOrder};
+use crate::job::{Batch, Job, TableName};
 use crate::key::Key;
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, Work};
+use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use connector::Connector;
+use spelling::BEGIN_READING;
 use std::time::Duration;
 
 pub use url::PostgresUrl;
@@ -132,5 +137,27 @@ impl Database for Postgres {
         let last = survey::last_key_above(&mut session, work, bound).await;
         session.rollback().await;
         last.map_err(|failure| failure.while_doing(format!("look for rows above the bound of {}", work.table)))
+    }
+
+    async fn sizes(&self, table: &TableName) -> Result<Option<TableSizes>, Failure> {
+        let mut session = self.connector.connect().await?;
+        session.script(BEGIN_READING).await?;
+        let sizes = sizes::sizes(&mut session, table).await;
+        session.rollback().await;
+        sizes.map(Some).map_err(|failure| failure.while_doing(format!("ask for the size of {table}")))
+    }
+
+    async fn dead_rows(&self, table: &TableName) -> Result<Option<DeadRows>, Failure> {
+        let mut session = self.connector.connect().await?;
+        dead_rows::dead_rows(&mut session, table).await.map(Some)
+    }
+
+    async fn oldest_view(&self) -> Result<Option<String>, Failure> {
+        let mut session = self.connector.connect().await?;
+        dead_rows::oldest_view(&mut session).await
+    }
+
+    async fn vacuum(&self, order: &VacuumOrder, give_up: GiveUp<'_>) -> Result<VacuumEnd, Failure> {
+        vacuum::vacuum(&self.connector, order, give_up).await
     }
 }

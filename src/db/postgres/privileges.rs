@@ -1,6 +1,7 @@
 //! What may this role not do that the job needs? Each missing privilege as the GRANT that mends it. Asks the catalog only.
 
 use super::connect::PostgresSession;
+use super::spelling::stored_parts;
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
 use crate::db::preparation;
@@ -83,6 +84,32 @@ pub(super) async fn missing_on_state(session: &mut PostgresSession) -> Result<Ve
         grant: format!("grant create on database {database}"),
     };
     missing(session, vec![create]).await
+}
+
+/// What would let the role vacuum the table, where it may not: from PostgreSQL 17 on a privilege, before that the owner's
+/// role. Each partition is asked for it by itself.
+pub(super) async fn missing_to_vacuum(
+    session: &mut PostgresSession,
+    table: &TableName,
+) -> Result<Option<String>, Failure> {
+    let sql = format!(
+        "select count(*), min(parts), min(quote_ident(pg_get_userbyid(relowner))), quote_ident(current_user), \
+         current_setting('server_version_num')::int >= 170000 \
+         from (select p.*, count(*) over () as parts from ({parts}) as p) as p \
+         where not pg_has_role(p.relowner, 'usage') and not case when current_setting('server_version_num')::int >= 170000 \
+         then has_table_privilege(p.oid, 'maintain') else false end and not pg_has_role( \
+         (select d.datdba from pg_catalog.pg_database as d where d.datname = current_database()), 'usage')",
+        parts = stored_parts(table),
+    );
+    let rows = session.script(&sql).await?;
+    let Some(row) = rows.first().filter(|row| row.int_or_null(0).unwrap_or_default() > 0) else { return Ok(None) };
+    let (owner, role) = (row.text(2)?, row.text(3)?);
+    let has_privilege = row.int(4)? == 1;
+    Ok(Some(match row.int(1)? {
+        _ if !has_privilege => format!("grant {owner} to {role}"),
+        1 => format!("grant maintain on {} to {role}", Dialect::Postgres.table(table)),
+        _ => format!("grant pg_maintain to {role}"),
+    }))
 }
 
 /// A GRANT that an administrator is told to run: `select, insert` on `tidegate.run, tidegate.slice`.

@@ -4,7 +4,7 @@
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::session::Value;
 use crate::db::statement::BatchStatements;
-use crate::job::Batch;
+use crate::job::{Batch, TableName};
 use crate::key::{Key, KeyRange};
 use crate::plan::{KeyColumn, Work};
 use std::time::Duration;
@@ -65,6 +65,16 @@ pub(super) fn bound(range: &KeyRange) -> Vec<Value> {
 /// The values of one key.
 pub(super) fn key_values(key: &Key) -> Vec<Value> {
     key.parts().iter().map(|part| part.as_str().into()).collect()
+}
+
+/// Where a table's rows are stored: in itself, or in its partitions. A query of `oid`, `schema`, `name` and `relowner`.
+pub(super) fn stored_parts(table: &TableName) -> String {
+    let table = literal(&Dialect::Postgres.table(table));
+    format!(
+        "select c.oid, n.nspname::text as schema, c.relname::text as name, c.relowner from pg_catalog.pg_class as c \
+         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where c.relkind = 'r' and (c.oid = to_regclass({table}) \
+         or c.oid in (select p.relid from pg_partition_tree(to_regclass({table})) as p))"
+    )
 }
 
 /// Names the server, the table and the columns the work depends on; compared in each batch, in its transaction. The

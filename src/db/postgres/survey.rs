@@ -3,6 +3,7 @@
 
 use super::connect::PostgresSession;
 use super::range::range_end;
+use super::sizes::sizes;
 use super::spelling::{BY_CHOICE, BY_INDEX, begin_survey, bound, key_as_stored, key_values, place_expression};
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
@@ -40,6 +41,7 @@ async fn survey_in_transaction(
     let mut survey = Survey {
         place: first_text(&place).unwrap_or_default(),
         cut_by: "a sample of the table's blocks",
+        sizes: Some(sizes(session, &work.table).await?),
         statements: Statements {
             boundary: statements.boundary(false, rows),
             change: statements

@@ -24,11 +24,11 @@ mod survey;
 use super::failure::Failure;
 use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
-use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
-use crate::job::{Batch, Job};
+use super::{Blocker, Database, DeadRows, Dialect, GiveUp, Lane, SessionId, Stray, VacuumEnd, VacuumOrder};
+use crate::job::{Batch, Job, TableName};
 use crate::key::Key;
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, Work};
+use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use connect::{Connector, LOCK_TIMEOUT};
 use std::path::Path;
@@ -118,5 +118,23 @@ impl Database for Sqlite {
         let last = survey::last_key_above(&mut session, work, bound).await;
         session.rollback().await;
         last.map_err(|failure| failure.while_doing(format!("look for rows above the bound of {}", work.table)))
+    }
+
+    /// A file keeps what it once had, and says nothing of a table.
+    async fn sizes(&self, _table: &TableName) -> Result<Option<TableSizes>, Failure> {
+        Ok(None)
+    }
+
+    /// A row is changed where it is, and the space of one that is gone is used again at once.
+    async fn dead_rows(&self, _table: &TableName) -> Result<Option<DeadRows>, Failure> {
+        Ok(None)
+    }
+
+    async fn oldest_view(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    async fn vacuum(&self, _order: &VacuumOrder, _give_up: GiveUp<'_>) -> Result<VacuumEnd, Failure> {
+        Ok(VacuumEnd::Done)
     }
 }

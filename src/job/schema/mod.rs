@@ -160,6 +160,19 @@ struct Batch {
     /// The server gives a wait for one lock up after this. Below `statement_timeout`.
     #[schemars(extend("default" = shown(limit::DEFAULT_LOCK_TIMEOUT)))]
     lock_timeout: Option<String>,
+    /// Whether the table is vacuumed between batches, so that it does not grow to twice its size. PostgreSQL only.
+    #[schemars(default)]
+    vacuum: Vacuum,
+}
+
+#[derive(Default, JsonSchema, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Vacuum {
+    /// Whenever about a tenth of the rows is dead. No batch begins meanwhile.
+    Auto,
+    /// Never; autovacuum comes when it comes.
+    #[default]
+    Off,
 }
 
 #[derive(JsonSchema)]
@@ -256,7 +269,7 @@ mod tests {
         assert_eq!(batch["workers"]["description"], "How many slices are walked at once; each takes a connection.");
         let text = schema.to_string();
         assert!(!text.contains("null\"") && !text.contains("$ref"), "{text}");
-        for word in ["auto", "key", "error", "skip", "update", "hold", "ignore"] {
+        for word in ["auto", "key", "error", "skip", "update", "hold", "ignore", "off"] {
             assert!(text.contains(&format!("\"const\":\"{word}\"")), "{word}");
         }
     }

@@ -39,6 +39,7 @@ fn record(id: i64, state: RunState) -> RunRecord {
         held: None,
         pace: None,
         reported_ago: 0.0,
+        sizes_before: None,
     }
 }
 

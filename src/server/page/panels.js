@@ -124,6 +124,7 @@ export function kindOf(bucket) {
       duty: "slowing",
       rate: "slowing",
       paused: "stopped",
+      vacuum: "slowing",
     }[kind] ?? "resting"
   );
 }
