@@ -1,7 +1,7 @@
 //! How fast may a run go, and whether at all? Knows no tables, no SQL and no job file.
 //!
 //! Reading order: [`signal`] (what is measured, and by whom) → [`law`] (what follows from it) → [`gate`] (where workers
-//! wait), with [`window`], [`rate`], [`sizing`] and [`lag_history`] beside them; [`time_ledger`] tells where the time went.
+//! wait), with [`window`], [`rate`], [`sizing`], [`scan`] and [`lag_history`] beside them; [`time_ledger`] tells where the time went.
 
 mod gate;
 mod hold_file;
@@ -10,6 +10,7 @@ mod law;
 mod rate;
 mod report;
 mod sampler;
+mod scan;
 mod signal;
 mod sizing;
 mod speed_log;
@@ -25,6 +26,7 @@ pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
 pub use report::{PaceReport, SpeedChange};
 pub use sampler::sample;
+pub use scan::{Found, Look, Scan, Stretch};
 pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
 pub use sizing::{Cost, Sizes, Sizing};
 pub use speed_log::{SpeedLog, words as speed_words};

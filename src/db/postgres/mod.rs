@@ -11,8 +11,10 @@ mod blockers;
 mod catalog;
 mod connect;
 mod connector;
+mod cuts;
 mod destination;
 mod failure;
+mod heap;
 mod host;
 mod lane;
 mod measured;
@@ -20,8 +22,10 @@ mod parameter;
 mod password_file;
 mod pooler;
 mod privileges;
+mod query_plan;
 mod range;
 mod sample;
+mod scope;
 mod signals;
 mod spelling;
 mod stray;
@@ -34,10 +38,10 @@ use super::failure::Failure;
 use super::ledger::{Ledger, SliceRecord};
 use super::session::Session;
 use super::{Blocker, Database, Dialect, Lane, SessionId, Stray};
-use crate::job::{Batch, Job};
+use crate::job::{Batch, Job, TableName};
 use crate::key::Key;
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, Work};
+use crate::plan::{Facts, Order, SampledBatch, Survey, Work};
 use async_trait::async_trait;
 use connector::Connector;
 use std::time::Duration;
@@ -83,9 +87,38 @@ impl Database for Postgres {
         Ok(facts)
     }
 
-    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
+    async fn survey(&self, work: &Work, rows: u32, slices: usize, order: Order) -> Result<Survey, Failure> {
         let mut session = self.connector.connect().await?;
-        survey::survey(&mut session, work, rows, slices).await
+        survey::survey(&mut session, work, rows, slices, order).await
+    }
+
+    async fn scope_index(&self, work: &Work) -> Result<Option<String>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let index = scope::scope_index(&mut session, work).await;
+        session.rollback().await;
+        index
+            .map_err(|failure| failure.while_doing(format!("look for an index on the rows of {} in scope", work.table)))
+    }
+
+    async fn cuts(&self, work: &Work, bound: &Key, slices: usize) -> Result<Vec<Key>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let cuts = cuts::below(&mut session, work, bound, slices).await;
+        session.rollback().await;
+        cuts.map_err(|failure| failure.while_doing(format!("cut {} into slices", work.table)))
+    }
+
+    async fn partitions(&self, work: &Work) -> Result<Vec<TableName>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let leaves = heap::leaves(&mut session, &work.table).await;
+        let leaves = leaves.map_err(|failure| failure.while_doing(format!("list the partitions of {}", work.table)))?;
+        Ok(leaves.into_iter().filter_map(|leaf| leaf.part).collect())
+    }
+
+    async fn any_in_scope(&self, work: &Work, run: i64, limit: Duration) -> Result<Option<bool>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let any = scope::any_in_scope(&mut session, work, run, limit).await;
+        session.rollback().await;
+        any.map_err(|failure| failure.while_doing(format!("look whether a row of {} is in scope", work.table)))
     }
 
     async fn sample(
