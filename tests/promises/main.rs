@@ -37,6 +37,7 @@ mod round_trips;
 mod scheduler;
 mod seen_live;
 mod state_tables;
+mod walking;
 
 mod job_on_real_input;
 

@@ -34,6 +34,11 @@ impl Node {
         self.0.get("Filter").is_some()
     }
 
+    /// Whether it begins and ends at values of the index.
+    pub(super) fn seeks(&self) -> bool {
+        self.0.get("Index Cond").is_some()
+    }
+
     /// Whether this holds for it, or for one below it.
     pub(super) fn any(&self, holds: impl Fn(&Self) -> bool + Copy) -> bool {
         holds(self) || self.children().iter().any(|child| child.any(holds))

@@ -26,24 +26,43 @@ pub(super) async fn scope_index(session: &mut PostgresSession, work: &Work) -> R
     let key = key_as_stored(&work.key);
     let Some(scope) = &work.scope else { return Ok(None) };
     let in_scope = plan(statements.boundary_where(&key, &format!("({}\n)", scope.as_sql()), ROWS));
-    let any = plan(statements.boundary_where(&key, "true", ROWS));
     let in_scope = match session.fetch(&in_scope, &[]).await {
         Ok(rows) => explained(&rows),
         // What is wrong with the expression is for the plan to say, which explains the whole statement.
         Err(Failure { class: Class::Fatal | Class::Row, code: Some(_), .. }) => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let any = explained(&session.fetch(&any, &[]).await?);
-    Ok(in_scope.and_then(|root| index_of_scope(&root, any.as_ref())))
+    let Some(scan) = in_scope.and_then(|root| unsorted_unfiltered(&root)) else { return Ok(None) };
+    let Some(index) = scan.index() else { return Ok(None) };
+    let has_only_these = has_only_rows_in_scope(session, work, index, scan.seeks()).await?;
+    Ok(has_only_these.then(|| index.to_owned()))
 }
 
-/// Pure. The index of the look-up in scope, where it filters nothing, sorts nothing and is not the one that has every row.
-fn index_of_scope(in_scope: &Node, any: Option<&Node>) -> Option<String> {
-    let scan = in_scope.walked()?;
-    let index = scan.index()?;
-    let sorts = in_scope.any(|node| node.kind().contains("Sort"));
-    let has_all = any.and_then(Node::walked).is_some_and(|scan| scan.index() == Some(index));
-    (!sorts && !scan.filters() && !has_all).then(|| index.to_owned())
+/// Pure. What reads the table, where nothing is thrown away or sorted.
+fn unsorted_unfiltered(root: &Node) -> Option<Node> {
+    let sorts = root.any(|node| node.kind().contains("Sort"));
+    root.walked().filter(|scan| !sorts && !scan.filters())
+}
+
+/// An index that begins with the key has every row, unless it is partial and `where` asks for nothing beside. One that
+/// begins with another column is in the order of the key only below one value of it.
+async fn has_only_rows_in_scope(
+    session: &mut PostgresSession,
+    work: &Work,
+    index: &str,
+    seeks: bool,
+) -> Result<bool, Failure> {
+    let leading = work.key.first().map(|column| column.name.as_str()).unwrap_or_default();
+    let sql = "select i.indpred is not null, a.attname is not null and a.attname = $2 from pg_catalog.pg_index as i \
+         join pg_catalog.pg_class as x on x.oid = i.indexrelid \
+         left join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] \
+         where x.relname = $1 and (i.indrelid = to_regclass($3) \
+         or i.indrelid in (select p.relid from pg_partition_tree(to_regclass($3)) as p))";
+    let table = Dialect::Postgres.table(&work.table);
+    let rows = session.fetch(sql, &[index.into(), leading.into(), table.as_str().into()]).await?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let (is_partial, begins_with_key) = (row.int(0)? == 1, row.int(1)? == 1);
+    Ok(!begins_with_key || (is_partial && !seeks))
 }
 
 /// Whether any row is in scope, in one statement and so at one moment. `None`: not known within `limit`.
