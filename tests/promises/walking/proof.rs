@@ -8,7 +8,7 @@ promises!(on [every_postgres]:
     where_one_look_takes_too_long_the_rows_are_swept_in_batches,
 );
 
-const ROWS: u64 = 3_000;
+const ROWS: u64 = 1_500;
 
 async fn items(target: &Target, scope: &str, batch: &str) -> Counted {
     let sections = format!("[table]\nname = \"items\"\n{}{batch}", ONCE.replace("note is null", scope));
@@ -34,7 +34,7 @@ async fn where_one_look_takes_too_long_the_rows_are_swept_in_batches(target: Tar
                  $$ begin perform pg_sleep(0.001); return note is null; end $$",
         )
         .await;
-    let batch = batches_of(100) + "scan_rows = 100\nstatement_timeout = \"1500ms\"\nlock_timeout = \"1s\"\n";
+    let batch = batches_of(100) + "scan_rows = 100\nstatement_timeout = \"800ms\"\nlock_timeout = \"400ms\"\n";
     let items = items(&target, "is_left(note)", &batch).await;
     target.run(&items.job).await;
     was_applied_once(&target, "items", ROWS).await;
