@@ -78,6 +78,11 @@ pub enum Event {
         /// Who, as far as that is known.
         why: String,
     },
+    /// Partitions came to the table or went from it since the start.
+    PartitionsChanged {
+        /// Which, and what that means for their rows.
+        what: String,
+    },
     /// The run reached another state.
     Moved {
         /// The state reached.

@@ -109,6 +109,7 @@ impl View {
             Event::RangeSetAside { range, why } => {
                 self.say(&format!("rows {range} set aside, to be walked last: {why}"));
             }
+            Event::PartitionsChanged { what } => self.say(&what),
             Event::Moved { to, reason } => {
                 let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
                 // The sweep tells of its passes itself.

@@ -8,7 +8,7 @@ use super::{Output, Shared};
 use crate::engine;
 use crate::job::Pace;
 use crate::pace::{OnUnknown, Sizes};
-use crate::plan::{Estimate, Plan, QueryPlan, Refusal, SampledBatch};
+use crate::plan::{Estimate, Order, Plan, QueryPlan, Refusal, SampledBatch, Walking};
 use crate::quantity::Quantity;
 use serde_json::json;
 use std::path::Path;
@@ -63,7 +63,9 @@ fn record(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> serde_j
         "version": 1, "job": plan.job.name, "table": plan.table.full_name,
         "estimated_rows": estimate.rows, "estimated_rows_in_scope": estimate.rows_in_scope,
         "table_bytes": plan.table.bytes, "indexes": plan.table.indexes, "triggers": plan.table.triggers,
-        "pace": pace(&plan.job.pace), "quarantine_limit": plan.quarantine_limit(), "key": key, "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
+        "pace": pace(&plan.job.pace), "quarantine_limit": plan.quarantine_limit(), "key": key,
+        "walk": { "order": plan.walking.order, "why": plan.walking.why, "scope_index": plan.walking.scope_index, "parts": plan.survey.legs.len() },
+        "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
         "batch_rows": { "start": plan.sizes.start, "least": plan.sizes.least, "most": plan.sizes.most },
         "seconds": estimate.seconds, "wal_bytes": estimate.wal_bytes,
         "statements": plan.survey.statements,
@@ -84,10 +86,11 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     }
     let key: Vec<_> = plan.work.key.iter().map(|part| format!("{} {}", part.name, part.sql_type)).collect();
     line("key", key.join(", "));
+    line("walk", walk(plan));
     line("slices", format!("{}, cut by {}", plan.slices.len(), plan.survey.cut_by));
     let batch = &plan.job.batch;
     let workers = counted(plan.workers.into(), "worker");
-    let Sizes { start, least, most, target_time, max_wal } = plan.sizes;
+    let Sizes { start, least, most, target_time, max_wal, .. } = plan.sizes;
     let [start, least, most] = [start, least, most].map(|rows| count(rows.into()));
     let (time, wal) = (duration(target_time), Quantity::bytes(max_wal as f64));
     line("batches", format!("about {} of {start} rows at first, {workers}", count(estimate.batches)));
@@ -103,6 +106,21 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     section(&mut lines, "the end of a batch is found by", &plan.survey.statements.boundary, &plan.survey.boundary_plan);
     section(&mut lines, "the rows of a batch are changed by", &plan.survey.statements.change, &plan.survey.change_plan);
     lines.join("\n")
+}
+
+/// In which order, through how many parts, and why so.
+fn walk(plan: &Plan) -> String {
+    let Walking { order, why, scope_index } = &plan.walking;
+    let order = match order {
+        Order::Key => "by the key",
+        Order::Physical => "as the rows lie on disk",
+    };
+    let index = scope_index.as_ref().map(|index| format!(" ({index})")).unwrap_or_default();
+    let parts = match plan.survey.legs.iter().filter(|leg| leg.route.part.is_some()).count() {
+        0 => String::new(),
+        parts => format!("; {} one after the other", counted(parts as u64, "partition")),
+    };
+    format!("{order}{parts}: {why}{index}")
 }
 
 /// What may slow or hold the run, one thing a line.

@@ -122,6 +122,15 @@ impl Dialect {
         }
     }
 
+    /// What a physical walk goes by. PostgreSQL's is read by ranges since 14; SQLite's rows lie in the order of their key.
+    pub fn row_place(self) -> KeyColumn {
+        let (name, sql_type) = match self {
+            Self::Postgres => ("ctid", "tid"),
+            Self::Sqlite => ("rowid", "integer"),
+        };
+        KeyColumn { name: Ident::of_ours(name), sql_type: sql_type.to_owned() }
+    }
+
     /// A bound key part in the type of its column. PostgreSQL gets every part as text and casts it; SQLite gets the
     /// value in its own storage class.
     pub fn key_parameter(self, number: usize, column: &KeyColumn) -> String {

@@ -22,8 +22,8 @@ mod vacuum;
 
 use crate::job::{Batch, Job, TableName};
 use crate::key::{Key, KeyRange};
-use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
+use crate::pace::{Sensor, Stretch};
+use crate::plan::{Facts, Order, Route, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,8 +35,9 @@ pub use dialect::{Dialect, reindex};
 pub use failure::{Class, Failure, RowFault};
 pub(crate) use ledger::MEND;
 pub use ledger::{
-    Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewRun, NewSubmission, Override, QuarantinedRow,
-    RecordedEvent, Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Submitted, Success, Taken, TimeSpent,
+    Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewPass, NewRun, NewSubmission, Override,
+    QuarantinedRow, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Submitted, Success, Taken,
+    TimeSpent,
 };
 pub use named::Named;
 pub use postgres::PostgresUrl;
@@ -74,9 +75,22 @@ pub trait Database: Send + Sync {
     /// What the catalog says about a job's table. Reads only.
     async fn facts(&self, job: &Job) -> Result<Facts, Failure>;
 
-    /// Bounds, cuts into at most `slices` parts, statements and query plans. Reads only, by index look-ups and
-    /// statistics; never a scan.
-    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure>;
+    /// Bounds, cuts into about `slices` parts along a walk in that order, statements and query plans. Reads only, by index
+    /// look-ups and statistics; never a scan.
+    async fn survey(&self, work: &Work, rows: u32, slices: usize, order: Order) -> Result<Survey, Failure>;
+
+    /// The index that finds the rows in scope in the order of the key, and no others; none where there is no such index.
+    async fn scope_index(&self, work: &Work) -> Result<Option<String>, Failure>;
+
+    /// Keys below `bound` that cut the table into about `slices` parts, ascending.
+    async fn cuts(&self, work: &Work, bound: &Key, slices: usize) -> Result<Vec<Key>, Failure>;
+
+    /// The partitions whose rows are the table's now; none where it is not partitioned.
+    async fn partitions(&self, work: &Work) -> Result<Vec<TableName>, Failure>;
+
+    /// Whether any row is in scope beside those that the run has set aside, seen at one moment. `None`: that cannot be told
+    /// within `limit`.
+    async fn any_in_scope(&self, work: &Work, run: i64, limit: Duration) -> Result<Option<bool>, Failure>;
 
     /// Runs one batch of at most `rows` rows after `after` and rolls it back.
     async fn sample(
@@ -168,6 +182,8 @@ pub struct SliceLease {
     pub pass: i64,
     /// The slice's place in the pass.
     pub number: i64,
+    /// Along what it goes.
+    pub route: Route,
     /// The token it was taken with.
     pub token: i64,
     /// The runner that took it.
@@ -181,10 +197,31 @@ pub struct OpenBatch {
     pub seq: i64,
     /// The rows to change.
     pub range: KeyRange,
-    /// Rows in the range where the look-up counted them; `None` for the last range of a slice.
+    /// Rows in the range where the look-up counted them; `None` where it did not, as for the last range of a slice.
     pub rows: Option<u32>,
+    /// Rows of them that the look-up saw in scope; `None` where it did not look at them.
+    pub in_scope: Option<u32>,
+    /// The slice's partition is none of the table's any more, so none of its rows are.
+    pub gone: bool,
     /// Where the server's write-ahead log was; `None` where that cannot be told.
     pub wal_position: Option<i64>,
+}
+
+impl OpenBatch {
+    /// Rows of its range that were counted: all of them, or those in scope where only they were asked for.
+    pub fn counted(&self) -> Option<u32> {
+        self.rows.or(self.in_scope)
+    }
+
+    /// The same, in whose range the look-up saw so many rows in scope.
+    fn with_in_scope(self, rows: u32) -> Self {
+        Self { in_scope: Some(rows), ..self }
+    }
+
+    /// The same as far as that key: so many rows in scope are enough. How many others there are nobody counted.
+    fn ending_at(self, through: Key, in_scope: u32) -> Self {
+        Self { range: KeyRange { through, ..self.range }, rows: None, in_scope: Some(in_scope), ..self }
+    }
 }
 
 /// A session as its server numbers it.
@@ -200,6 +237,15 @@ pub struct RowAside<'a> {
     pub limit: u64,
     /// Whether the server's own words are kept, which repeat the row's values.
     pub keep_detail: bool,
+}
+
+/// What became of setting a row aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The row's key. `None`: there is no such row any more.
+    pub key: Option<Key>,
+    /// `false`: the limit is reached; roll back.
+    pub within_limit: bool,
 }
 
 /// What comes of trying a row that was set aside once more.
@@ -255,8 +301,8 @@ pub struct Checkpointed {
 #[async_trait]
 pub trait Lane: Send {
     /// Begins the transaction, locks the slice where run, token and holder match, proves that it is still the same
-    /// server and table, and finds the end of a range of `rows` rows. `None`: the slice is not ours to walk now.
-    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure>;
+    /// server and table, and finds how far the batch goes. `None`: the slice is not ours to walk now.
+    async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure>;
 
     /// Changes the rows of the range; in a sweep without those that are set aside.
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure>;
@@ -269,13 +315,13 @@ pub trait Lane: Send {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure>;
 
-    /// Instead of `apply`: sets the range's one row aside. `false`: the limit is reached; roll back.
+    /// Instead of `apply`: sets the range's one row aside.
     async fn set_row_aside(
         &mut self,
         lease: &SliceLease,
         batch: &OpenBatch,
         aside: &RowAside<'_>,
-    ) -> Result<bool, Failure>;
+    ) -> Result<SetAside, Failure>;
 
     /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `false`: the slice is not
     /// ours any more; roll back.

@@ -7,7 +7,7 @@
 use super::dialect::{Dialect, quote};
 use super::session::Value;
 use crate::job::{Expression, Ident, TableName};
-use crate::plan::{Action, Archive, Conflict, KeyColumn, Work};
+use crate::plan::{Action, Archive, Conflict, KeyColumn, Order, Route, Work};
 
 /// One statement of a change, and how its answer is read.
 #[derive(Clone, Debug)]
@@ -48,17 +48,49 @@ pub enum Rows {
     One,
 }
 
-/// The statements of one [`Work`].
+/// The statements of one [`Work`] along one [`Route`].
 #[derive(Clone, Debug)]
 pub struct BatchStatements {
     dialect: Dialect,
     work: Work,
+    route: Route,
+    /// The table as it stands in a statement: the walked one, or the route's partition of it.
+    table: String,
+    /// What the walk goes by: the key, or the place of a row.
+    position: Vec<KeyColumn>,
 }
 
 impl BatchStatements {
-    /// The statements of this work in that dialect.
+    /// The statements of this work in that dialect, over the whole table by its key.
     pub fn new(dialect: Dialect, work: Work) -> Self {
-        Self { dialect, work }
+        let (table, position) = (dialect.table(&work.table), work.key.clone());
+        Self { dialect, work, route: Route::default(), table, position }
+    }
+
+    /// The same along a route.
+    #[must_use]
+    pub fn along(self, route: &Route) -> Self {
+        let table = self.dialect.table(route.part.as_ref().unwrap_or(&self.work.table));
+        let position = match route.order {
+            Order::Key => self.work.key.clone(),
+            Order::Physical => vec![self.dialect.row_place()],
+        };
+        Self { route: route.clone(), table, position, ..self }
+    }
+
+    /// Along what they go.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// The table as it stands in a statement.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// What the walk goes by.
+    pub fn position(&self) -> &[KeyColumn] {
+        &self.position
     }
 
     /// In whose words they are.
@@ -80,10 +112,39 @@ impl BatchStatements {
 
     /// The same look-up with a condition of the caller's and an output of its own.
     pub fn boundary_where(&self, output: &str, condition: &str, rows: u32) -> String {
-        let table = self.dialect.table(&self.work.table);
-        let order = self.key_columns();
+        let (table, order) = (&self.table, self.ordered());
         let skip = rows.saturating_sub(1);
-        format!("select {output} from {table} as t where {condition} order by {order} limit 1 offset {skip}")
+        format!("select {output} from {table} as t where {condition}{order} limit 1 offset {skip}")
+    }
+
+    /// Finds the last of at most `most` rows in scope, and how many they are: behind the `columns` columns of `output`. No
+    /// row: none is in scope.
+    pub fn last_in_scope(&self, output: &str, columns: usize, rows: Rows, most: u32) -> String {
+        let (table, order, rows) = (&self.table, self.ordered(), self.rows_of(rows));
+        // By its position: a key column may have any name.
+        let number = columns + 1;
+        format!(
+            "select found.*, row_number() over () from \
+             (select {output} from {table} as t where {rows}{order} limit {most}) as found order by {number} desc limit 1"
+        )
+    }
+
+    /// Whether a row of the table is in scope that this run has not set aside. Nothing is bound.
+    pub fn any_in_scope(&self, run: i64) -> String {
+        let table = self.dialect.table(&self.work.table);
+        let aside = self.dialect.is_quarantined(&self.work.key, run);
+        let without = aside.map(|aside| format!("not {aside}"));
+        let scope = self.work.scope.as_ref().map(enclosed);
+        let condition: Vec<_> = scope.into_iter().chain(without).collect();
+        format!("select exists (select 1 from {table} as t where {})", condition.join(" and "))
+    }
+
+    /// As the rows of a range are visited. Places of rows are in their order by themselves: a sort would read them all.
+    fn ordered(&self) -> String {
+        match self.route.order {
+            Order::Key => format!(" order by {}", self.key_columns()),
+            Order::Physical => String::new(),
+        }
     }
 
     /// Finds the last key above a bound one.
@@ -92,7 +153,7 @@ impl BatchStatements {
         let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
         let descending: Vec<_> = self.work.key.iter().map(|column| format!("{} desc", qualified(column))).collect();
         let order = descending.join(", ");
-        let bound = in_row(&self.parameters(1));
+        let bound = in_row(&self.parameters(1, &self.work.key));
         format!("select {output} from {table} as t where {key} > {bound} order by {order} limit 1")
     }
 
@@ -103,7 +164,7 @@ impl BatchStatements {
             Action::Set(columns) => self.set(columns, &rows),
             Action::Copy { into, columns, conflict } => vec![self.copy(into, columns, conflict, &rows)],
             Action::Delete { archive: None } => {
-                let table = self.dialect.table(&self.work.table);
+                let table = &self.table;
                 vec![tagged(format!("delete from {table} as t where {rows}"))]
             }
             Action::Delete { archive: Some(archive) } => self.archive(archive, &rows),
@@ -112,7 +173,7 @@ impl BatchStatements {
 
     /// Counts those of these rows that are in scope.
     pub fn count_in_scope(&self, rows: Rows) -> String {
-        let table = self.dialect.table(&self.work.table);
+        let table = &self.table;
         format!("select count(*) from {table} as t where {}", self.rows_of(rows))
     }
 
@@ -130,7 +191,7 @@ impl BatchStatements {
     /// `t.key > left and t.key <= right` with the caller's own words for both sides; row comparison for composites,
     /// which is an index condition where the spelled-out `or` form is a filter.
     pub fn between(&self, after: Option<&[String]>, through: &[String]) -> String {
-        let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
+        let key = in_row(&self.position.iter().map(qualified).collect::<Vec<_>>());
         let above = after.map(|after| format!("{key} > {} and ", in_row(after))).unwrap_or_default();
         format!("{above}{key} <= {}", in_row(through))
     }
@@ -145,14 +206,14 @@ impl BatchStatements {
 
     /// The rows of a range, its keys bound: `after` (where the range has one), then `through`.
     pub fn range_condition(&self, open_below: bool) -> String {
-        let after = (!open_below).then(|| self.parameters(1));
-        let through = self.parameters(if open_below { 1 } else { 1 + self.work.key.len() });
+        let after = (!open_below).then(|| self.parameters(1, &self.position));
+        let through = self.parameters(if open_below { 1 } else { 1 + self.position.len() }, &self.position);
         self.between(after.as_deref(), &through)
     }
 
-    fn parameters(&self, first: usize) -> Vec<String> {
-        let key = self.work.key.iter().enumerate();
-        key.map(|(i, column)| self.dialect.key_parameter(first + i, column)).collect()
+    fn parameters(&self, first: usize, columns: &[KeyColumn]) -> Vec<String> {
+        let columns = columns.iter().enumerate();
+        columns.map(|(i, column)| self.dialect.key_parameter(first + i, column)).collect()
     }
 
     fn rows_of(&self, rows: Rows) -> String {
@@ -174,11 +235,11 @@ impl BatchStatements {
     /// The row of a bound key.
     fn key_condition(&self) -> String {
         let key = in_row(&self.work.key.iter().map(qualified).collect::<Vec<_>>());
-        format!("{key} = {}", in_row(&self.parameters(1)))
+        format!("{key} = {}", in_row(&self.parameters(1, &self.work.key)))
     }
 
     fn set(&self, columns: &[(Ident, Expression)], rows: &str) -> Vec<ChangeStatement> {
-        let table = self.dialect.table(&self.work.table);
+        let table = &self.table;
         let assigned: Vec<_> =
             columns.iter().map(|(name, value)| format!("{} = {}", quote(name), enclosed(value))).collect();
         let update = format!("update {table} as t set {} where {rows}", assigned.join(", "));
@@ -207,7 +268,7 @@ impl BatchStatements {
         conflict: &Conflict,
         rows: &str,
     ) -> ChangeStatement {
-        let source = self.dialect.table(&self.work.table);
+        let source = &self.table;
         let target = self.dialect.table(into);
         let names = list(columns.iter().map(|(name, _)| name));
         let values: Vec<_> = columns.iter().map(|(_, value)| enclosed(value)).collect();
@@ -224,7 +285,7 @@ impl BatchStatements {
     }
 
     fn archive(&self, archive: &Archive, rows: &str) -> Vec<ChangeStatement> {
-        let table = self.dialect.table(&self.work.table);
+        let table = &self.table;
         let into = self.dialect.table(&archive.into);
         let columns = list(archive.columns.iter());
         let from_t: Vec<_> = archive.columns.iter().map(|name| format!("t.{}", quote(name))).collect();

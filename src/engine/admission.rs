@@ -18,6 +18,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) struct Admitted {
     pub(super) record: RunRecord,
     pub(super) work: Work,
+    /// The index that finds the rows in scope in the order of the key.
+    pub(super) scope_index: Option<String>,
     /// The job with what is set over it.
     pub(super) job: Job,
     pub(super) bounds: Bounds,
@@ -105,7 +107,9 @@ async fn prepare(
     let bounds = Bounds::of(&facts);
     let mut live = Live::new(job, bounds);
     let (job, set) = live.hear(overrides).map_or((job.clone(), Vec::new()), |heard| (heard.job, heard.events));
-    Ok(Admission::Admitted(Box::new(Admitted { record, work: resolved.work, job, bounds, live, set, resumed })))
+    let work = resolved.work;
+    let scope_index = database.scope_index(&work).await?;
+    Ok(Admission::Admitted(Box::new(Admitted { record, work, scope_index, job, bounds, live, set, resumed })))
 }
 
 enum Decision {
@@ -228,7 +232,7 @@ fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
         job_text: plan.job.text.clone(),
         table_name: plan.table.full_name.clone(),
         place: plan.survey.place.clone(),
-        bound: plan.bound().cloned(),
+        extent: plan.extent(),
         swept: plan.work.is_swept(),
         estimated_rows: i64::try_from(plan.table.estimated_rows).unwrap_or(i64::MAX),
         slices: plan.slices.clone(),

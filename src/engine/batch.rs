@@ -2,10 +2,11 @@
 //! neither which batch comes next nor what to do about a failure.
 
 use super::kill_point;
-use crate::db::{Applied, Checkpointed, Class, Failure, Lane, OpenBatch, RowAside, SliceLease};
+use crate::db::{Applied, Checkpointed, Class, Failure, Lane, OpenBatch, RowAside, SetAside, SliceLease};
 use crate::event::Bucket;
 use crate::key::Key;
-use crate::pace::Stopwatch;
+use crate::pace::{Stopwatch, Stretch};
+use crate::plan::Order;
 use std::time::{Duration, Instant};
 
 /// A batch of this size whose rows all still match `where` is no chance: the change does not make it false.
@@ -29,6 +30,9 @@ pub(super) struct Committed {
     pub(super) applied: Applied,
     pub(super) took: Duration,
     pub(super) wal_bytes: Option<u64>,
+    pub(super) stretch: Stretch,
+    /// The key of the row that was set aside, where one was and is there still.
+    pub(super) set_aside: Option<Key>,
 }
 
 /// How a batch ended without an error.
@@ -51,24 +55,31 @@ pub(super) enum Interrupted {
 
 /// What a transaction holds before COMMIT.
 enum Prepared {
-    Whole(OpenBatch, Applied, Checkpointed),
+    Whole(OpenBatch, Done, Checkpointed),
     NotOurs,
     OtherRow,
 }
 
-/// Runs one batch of at most `rows` rows. After any error the transaction is over, or the connection is. The phases are
+/// What was done with the range.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    applied: Applied,
+    set_aside: Option<Key>,
+}
+
+/// Runs one batch that goes as far as `stretch`. After any error the transaction is over, or the connection is. The phases are
 /// told to the worker's stopwatch.
 pub(super) async fn run(
     lane: &mut dyn Lane,
     lease: &SliceLease,
-    rows: u32,
+    stretch: Stretch,
     deed: Deed<'_>,
     time: &Stopwatch,
 ) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
     let mut open = None;
-    let (batch, applied, Checkpointed { wal_bytes }) = match prepare(lane, lease, rows, deed, time, &mut open).await {
-        Ok(Prepared::Whole(batch, applied, checkpointed)) => (batch, applied, checkpointed),
+    let (batch, done, Checkpointed { wal_bytes }) = match prepare(lane, lease, stretch, deed, time, &mut open).await {
+        Ok(Prepared::Whole(batch, done, checkpointed)) => (batch, done, checkpointed),
         Ok(Prepared::NotOurs) => {
             lane.rollback().await;
             return Ok(Ended::NotOurs);
@@ -83,7 +94,8 @@ pub(super) async fn run(
         }
     };
     let answer = lane.commit().await;
-    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes };
+    let Done { applied, set_aside } = done;
+    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes, stretch, set_aside };
     match answer {
         Ok(()) => {
             kill_point("batch-committed");
@@ -104,45 +116,54 @@ pub(super) async fn run(
 async fn prepare(
     lane: &mut dyn Lane,
     lease: &SliceLease,
-    rows: u32,
+    stretch: Stretch,
     deed: Deed<'_>,
     time: &Stopwatch,
     begun: &mut Option<OpenBatch>,
 ) -> Result<Prepared, Failure> {
-    let Some(batch) = lane.open(lease, rows).await.map_err(|failure| failure.while_doing("begin a batch"))? else {
+    let Some(batch) = lane.open(lease, stretch).await.map_err(|failure| failure.while_doing("begin a batch"))? else {
         return Ok(Prepared::NotOurs);
     };
     *begun = Some(batch.clone());
     kill_point("batch-begun");
     time.turn_to(Bucket::Apply, Instant::now());
-    let applied = match deed {
-        Deed::Change => apply(lane, lease, &batch).await?,
-        Deed::SetRowAside(key, _) if batch.rows != Some(1) || batch.range.through != *key => {
+    let done = match deed {
+        // Whoever comes into scope after the look was not in scope when it was made, and is the sweep's.
+        Deed::Change if batch.in_scope == Some(0) => Done::default(),
+        Deed::Change => Done { applied: apply(lane, lease, &batch).await?, set_aside: None },
+        Deed::SetRowAside(place, _) if batch.counted() != Some(1) || batch.range.through != *place => {
             return Ok(Prepared::OtherRow);
         }
-        Deed::SetRowAside(key, aside) => set_row_aside(lane, lease, &batch, key, &aside).await?,
+        Deed::SetRowAside(_, aside) => set_row_aside(lane, lease, &batch, &aside).await?,
         Deed::Carve => {
             let carved = lane.carve(lease, &batch).await;
             let carved = carved.map_err(|f| f.while_doing(format!("set {} aside", batch.range)))?;
             kill_point("range-carved");
             // Carving moves the cursor itself.
             return Ok(match carved {
-                true => Prepared::Whole(batch, Applied::default(), Checkpointed::default()),
+                true => Prepared::Whole(batch, Done::default(), Checkpointed::default()),
                 false => Prepared::NotOurs,
             });
         }
     };
     time.turn_to(Bucket::Commit, Instant::now());
-    let recorded = lane.checkpoint(lease, &batch, applied).await;
+    let recorded = lane.checkpoint(lease, &batch, done.applied).await;
     let recorded = recorded.map_err(|f| f.while_doing(format!("record {}", batch.range)))?;
     kill_point("batch-checkpointed");
-    Ok(recorded.map_or(Prepared::NotOurs, |checkpointed| Prepared::Whole(batch, applied, checkpointed)))
+    Ok(recorded.map_or(Prepared::NotOurs, |checkpointed| Prepared::Whole(batch, done, checkpointed)))
 }
 
 async fn apply(lane: &mut dyn Lane, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
     let applied = lane.apply(lease, &batch.range).await;
     let applied = applied.map_err(|f| f.while_doing(format!("change {}", batch.range)))?;
     kill_point("batch-applied");
+    if applied.still_in_scope > 0 && lease.route.order == Order::Physical {
+        return Err(Failure::fatal(format!(
+            "{} rows of the batch {} still match `where` after the change, and lie elsewhere now: the walk could meet \
+             them again; the batch was rolled back. Mend `where` or the change, or let the job say `walk = \"key\"`",
+            applied.still_in_scope, batch.range
+        )));
+    }
     if applied.rows >= TELLING_BATCH && applied.still_in_scope == applied.rows {
         return Err(Failure::fatal(format!(
             "all {} rows of the batch {} still match `where` after the change, so `where` cannot prove the end; \
@@ -157,15 +178,16 @@ async fn set_row_aside(
     lane: &mut dyn Lane,
     lease: &SliceLease,
     batch: &OpenBatch,
-    key: &Key,
     aside: &RowAside<'_>,
-) -> Result<Applied, Failure> {
-    let within_limit = lane.set_row_aside(lease, batch, aside).await;
-    let within_limit = within_limit.map_err(|f| f.while_doing(format!("set the row {key} aside")))?;
+) -> Result<Done, Failure> {
+    let set = lane.set_row_aside(lease, batch, aside).await;
+    let SetAside { key, within_limit } =
+        set.map_err(|f| f.while_doing(format!("set the row {} aside", batch.range.through)))?;
     kill_point("row-quarantined");
-    if within_limit {
-        return Ok(Applied::default());
-    }
+    let key = match key {
+        Some(key) if !within_limit => key,
+        set_aside => return Ok(Done { set_aside, ..Done::default() }),
+    };
     let Failure { message, code, .. } = aside.failure;
     let code = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let allowed = match aside.limit {

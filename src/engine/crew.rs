@@ -9,11 +9,11 @@ use super::troubles::Troubles;
 use super::watch::WatchRequests;
 use crate::db::{Blocker, Class, Database, Failure, Happening, Lane, RowAside, SessionId, SliceLease, SliceRecord};
 use crate::event::{Event, Reason};
-use crate::job::{Batch, Errors};
+use crate::job::{Batch, Errors, TableName};
 use crate::key::{Key, KeyRange};
-use crate::pace::{Gate, HoldFile, Sizing, TimeLedger};
-use crate::plan::Work;
-use std::collections::VecDeque;
+use crate::pace::{Found, Gate, HoldFile, Look, Scan, Sizing, Stretch, TimeLedger};
+use crate::plan::{Order, Work};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,6 +38,10 @@ pub(super) struct Crew {
     pub(super) time: Arc<TimeLedger>,
     /// Batch sizes of the walk and of the sweep, learned from all workers.
     pub(super) sizing: [Mutex<Sizing>; 2],
+    /// How far batches of the walk and of the sweep look for rows in scope.
+    pub(super) scan: [Mutex<Scan>; 2],
+    /// Partitions that are none of the table's any more, as far as workers have met that.
+    pub(super) gone: Mutex<BTreeSet<TableName>>,
     pub(super) watch: WatchRequests,
     pub(super) tally: Tally,
     /// Rows that batches of this process left dead in the walked table.
@@ -81,6 +85,7 @@ impl Crew {
             run: self.run,
             pass: slice.pass,
             number: slice.number,
+            route: slice.route.clone(),
             token: slice.token,
             holder: self.holder.clone(),
         }
@@ -90,6 +95,60 @@ impl Crew {
     pub(super) fn sizing(&self, pass: i64) -> MutexGuard<'_, Sizing> {
         // A size is whole whenever its lock is free.
         self.sizing[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far batches of this slice look for rows in scope.
+    pub(super) fn scan_of(&self, slice: &SliceRecord) -> Scan {
+        let scan = *self.scan(slice.pass);
+        // No index has rows in the order of their places.
+        scan.by_index(scan.is_by_index() && slice.route.order == Order::Key)
+    }
+
+    fn scan(&self, pass: i64) -> MutexGuard<'_, Scan> {
+        self.scan[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch that was to change rows is durable.
+    pub(super) fn found(&self, slice: &SliceRecord, committed: &Committed) {
+        let Committed { batch, applied, took, stretch, .. } = committed;
+        let looked_to_the_end = batch.in_scope.is_none_or(|rows| rows < stretch.rows);
+        self.scan(slice.pass).note(Found { stretch: *stretch, changed: applied.rows, looked_to_the_end, took: *took });
+    }
+
+    /// The server gave a batch up that went so far.
+    pub(super) fn shrink(&self, slice: &SliceRecord, stretch: Stretch) {
+        if !self.scan(slice.pass).shrink(stretch) {
+            self.sizing(slice.pass).shrink(stretch.rows);
+        }
+    }
+
+    /// Whether no batch is smaller than one that went so far.
+    pub(super) fn is_smallest(&self, slice: &SliceRecord, stretch: Stretch) -> bool {
+        !matches!(stretch.look, Look::Among(_)) && stretch.rows <= self.sizing(slice.pass).least()
+    }
+
+    /// Tells, once, that what was left of a partition was taken away from the table.
+    pub(super) fn partition_gone(&self, slice: &SliceRecord) {
+        let Some(part) = &slice.route.part else { return };
+        if self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(part.clone()) {
+            let detail = format!("{part} is no partition of {} any more; its slices are done", self.work.table);
+            self.board.tell_of(Happening { kind: "partition-gone", actor: self.actor.clone(), detail: detail.clone() });
+            self.send(Event::PartitionsChanged { what: detail });
+        }
+    }
+
+    /// Tells of partitions that came to the table after the start.
+    pub(super) fn partitions_attached(&self, parts: &[TableName]) {
+        let what = match self.work.is_swept() {
+            true => "the sweep has visited its rows",
+            false => "its rows came after the start and were not visited",
+        };
+        for part in parts {
+            let detail = format!("{part} became a partition of {}; {what}", self.work.table);
+            let kind = "partition-attached";
+            self.board.tell_of(Happening { kind, actor: self.actor.clone(), detail: detail.clone() });
+            self.send(Event::PartitionsChanged { what: detail });
+        }
     }
 
     /// Why a file holds the run, where the job names one.

@@ -5,6 +5,7 @@ use super::batch::{Committed, Deed};
 use super::isolation::{Isolation, Narrowed};
 use crate::db::{Failure, OpenBatch, RowAside};
 use crate::key::Key;
+use crate::pace::{Scan, Stretch};
 
 /// What the next batch is for.
 #[derive(Clone, Debug, Default)]
@@ -26,21 +27,21 @@ pub(super) enum Errand {
 #[derive(Clone, Debug)]
 pub(super) struct Unsettled {
     pub(super) sent: Committed,
-    /// How many rows it was to have.
-    pub(super) rows: u32,
+    /// How far it was to go.
+    pub(super) stretch: Stretch,
     /// What it was for: done if it is durable, else still to be done.
     pub(super) errand: Errand,
 }
 
 impl Errand {
-    /// How many rows the batch is to have, where `sized` are right for one that changes them.
-    pub(super) fn rows(&self, sized: u32) -> u32 {
+    /// How far the batch is to go, where `sized` rows are right for one that changes them, and `scan` knows how to find them.
+    pub(super) fn stretch(&self, sized: u32, scan: Scan) -> Stretch {
         match self {
-            Self::Change => sized,
-            Self::Isolate(isolation) => isolation.rows(),
-            Self::SetRowAside(..) => 1,
-            Self::Carve(rows, _) => *rows,
-            Self::Settle(unsettled) => unsettled.rows,
+            Self::Change => scan.stretch(sized),
+            Self::Isolate(isolation) => scan.stretch_of(isolation.rows()),
+            Self::SetRowAside(..) => scan.stretch_of(1),
+            Self::Carve(rows, _) => scan.stretch_of(*rows),
+            Self::Settle(unsettled) => unsettled.stretch,
         }
     }
 
@@ -71,7 +72,7 @@ impl Errand {
     pub(super) fn committed(&self, batch: &OpenBatch) -> Self {
         match self {
             Self::Isolate(isolation) => {
-                isolation.passed(batch.rows.unwrap_or(u32::MAX)).map_or(Self::Change, Self::Isolate)
+                isolation.passed(batch.counted().unwrap_or(u32::MAX)).map_or(Self::Change, Self::Isolate)
             }
             Self::Change | Self::SetRowAside(..) | Self::Carve(..) | Self::Settle(_) => Self::Change,
         }
@@ -84,8 +85,8 @@ impl Errand {
     pub(super) fn row_failed(failure: Failure, rows: u32, batch: Option<&OpenBatch>) -> Result<Self, Failure> {
         match (Isolation::failed(rows), batch) {
             (Narrowed::To(narrower), _) => Ok(Self::Isolate(narrower)),
-            (Narrowed::Found, Some(OpenBatch { rows: Some(1), range, .. })) => {
-                Ok(Self::SetRowAside(range.through.clone(), failure))
+            (Narrowed::Found, Some(batch)) if batch.counted() == Some(1) => {
+                Ok(Self::SetRowAside(batch.range.through.clone(), failure))
             }
             (Narrowed::Found, _) => Err(failure),
         }
@@ -101,7 +102,7 @@ mod tests {
     fn a_row_is_tried_once_more_before_it_is_set_aside_over_another_connection() {
         let aside = Errand::SetRowAside(Key::new(vec!["7".into()]), Failure::new(Class::Row, "raised"));
         let next = aside.over_another_connection();
-        assert!(matches!(next, Errand::Isolate(_)) && next.rows(5_000) == 1, "{next:?}");
+        assert!(matches!(next, Errand::Isolate(_)) && next.stretch(5_000, Scan::every_row()).rows == 1, "{next:?}");
         let again = Errand::row_failed(Failure::new(Class::Row, "raised"), 1, None);
         assert!(again.is_err(), "without its row nothing can be set aside");
         let carve = Errand::Carve(20, "locked".into()).over_another_connection();

@@ -15,11 +15,11 @@ use super::troubles::Troubles;
 use super::vacuuming::Vacuuming;
 use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
-use crate::db::{Database, Failure, Ledger, Move, RunRecord};
+use crate::db::{Database, Failure, Ledger, Move, RunRecord, SliceRecord};
 use crate::event::{Event, Reason};
 use crate::job::Pace;
-use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
-use crate::plan::Growth;
+use crate::pace::{HoldFile, Law, Scan, Sensor, Sizes, Sizing, SpeedLog, TimeLedger};
+use crate::plan::{Growth, Work};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
@@ -57,6 +57,20 @@ pub(super) struct HeldRun {
     rows_quarantined: u64,
 }
 
+/// How far batches look, as the slices know how many rows were in scope so far.
+fn scans(slices: &[SliceRecord], work: &Work, dials: &Dials, by_index: bool) -> [Scan; 2] {
+    if !work.is_swept() {
+        return [Scan::every_row(); 2];
+    }
+    let sum =
+        |rows: fn(&SliceRecord) -> i64| slices.iter().filter(|slice| slice.pass == 0).map(rows).sum::<i64>() as f64;
+    let scanned = sum(|slice| slice.rows_scanned);
+    let share = if scanned > 0.0 { sum(|slice| slice.rows_changed) / scanned } else { 1.0 };
+    let Sizes { start, scan, target_time, .. } = dials.sizes;
+    let scans = [Scan::of_walk(share, start, scan, target_time), Scan::of_sweep(scan, target_time)];
+    scans.map(|scan| scan.by_index(by_index))
+}
+
 /// Why the walk ended, with what the watch saw.
 struct End {
     walked: Option<Result<Walked, Failure>>,
@@ -75,9 +89,10 @@ impl HeldRun {
         options: &Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Failure> {
-        let Admitted { record, work, job, bounds, live, set, resumed } = admitted;
+        let Admitted { record, work, scope_index, job, bounds, live, set, resumed } = admitted;
         let dials = Dials::of(&job, bounds);
         let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
+        let scans = scans(&slices, &work, &dials, scope_index.is_some());
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();
@@ -111,6 +126,8 @@ impl HeldRun {
             hold_file: job.pace.hold_file.clone().map(HoldFile::new),
             time,
             sizing: [Sizing::of_walk(dials.sizes), Sizing::of_sweep(dials.sizes)].map(Mutex::new),
+            scan: scans.map(Mutex::new),
+            gone: Mutex::default(),
             watch: WatchRequests::default(),
             tally,
             dead: watch::Sender::new(0),
@@ -215,7 +232,7 @@ impl HeldRun {
             has_limits: !pace.signals.is_empty(),
             events: crew.events.clone(),
         };
-        let passes = Passes { crew, control, board, record, runner };
+        let passes = Passes { crew, control, board, record, extent: record.extent(), runner };
         let told = record.pace.as_ref().map(|pace| pace.changes.clone()).unwrap_or_default();
         let pacing = Pacing::new(crew, board, pace, &runner.actor, law.clone(), SpeedLog::after(told));
         let rows = record.estimated_rows.unsigned_abs();

@@ -6,14 +6,23 @@ use super::control::Control;
 use super::crew::Crew;
 use super::step::{Proof, Step, next_step};
 use super::worker;
-use crate::db::{Failure, Happening, Move, RunRecord, Success};
+use crate::db::{Failure, Happening, Move, NewPass, RunRecord, Success};
 use crate::event::Event;
 use crate::key::KeyRange;
+use crate::plan::{Extent, tile};
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How long one look at all rows may take that proves the end at once. A longer one would hold back vacuum more than the
+/// batches do; then the rows are swept by batches.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Into how many slices a sweep is cut that cannot take those of the walk.
+const SWEEP_SLICES: usize = 16;
 
 /// Where the passes ended.
 pub(super) enum Walked {
@@ -28,6 +37,7 @@ pub(super) struct Passes<'a> {
     pub(super) control: &'a mut Control,
     pub(super) board: &'a Board,
     pub(super) record: &'a RunRecord,
+    pub(super) extent: Extent,
     pub(super) runner: &'a Runner,
 }
 
@@ -38,7 +48,7 @@ impl Passes<'_> {
         loop {
             let slices = self.control.call(async |ledger| ledger.slices(run).await).await?;
             self.crew.tally.recount(&slices);
-            match next_step(&slices, self.record.bound.as_ref(), self.record.swept) {
+            match next_step(&slices, &self.extent, self.record.swept) {
                 Step::Walk(pass) => {
                     self.crew.lay_out(slices.into_iter().filter(|slice| slice.pass == pass && !slice.done));
                     if !self.work_together().await? {
@@ -49,7 +59,11 @@ impl Passes<'_> {
                     if !self.reach(RunState::Running, RunState::Sweeping).await? {
                         return Ok(Walked::Stopped);
                     }
-                    match self.add_pass(pass).await? {
+                    let added = match self.any_left().await? {
+                        Some(false) => self.add_proven_pass(pass).await?,
+                        Some(true) | None => self.add_pass(pass).await?,
+                    };
+                    match added {
                         true => self.crew.send(Event::SweepStarted { pass }),
                         // Another runner has the run, or a failover took our lease back: the watch knows which.
                         false => self.crew.look_again().await,
@@ -70,19 +84,49 @@ impl Passes<'_> {
         }
     }
 
-    /// Records a pass over the same slices, and over the rows that were added above the bound since it was frozen.
-    /// `false`: the run is not ours now.
+    /// Whether any row is left, where one look tells.
+    async fn any_left(&mut self) -> Result<Option<bool>, Failure> {
+        let Crew { database, work, batch, .. } = self.crew.as_ref();
+        let (run, limit) = (self.record.id, LOOK.min(batch.statement_timeout));
+        self.control.call(async |_| database.any_in_scope(work, run, limit).await).await
+    }
+
+    /// Records a pass that found nothing, as one look has shown. `false`: the run is not ours now.
+    async fn add_proven_pass(&mut self, pass: i64) -> Result<bool, Failure> {
+        let Some(bound) = &self.extent.bound else { return Ok(true) };
+        let (run, holder) = (self.record.id, self.runner.holder.as_str());
+        let whole = KeyRange { after: None, through: bound.clone() };
+        self.control.call(async |ledger| ledger.add_pass(run, pass, holder, NewPass::FoundNothing(&whole)).await).await
+    }
+
+    /// Records a pass over all keys, and over the rows that were added above the bound since it was frozen. `false`: the
+    /// run is not ours now.
     async fn add_pass(&mut self, pass: i64) -> Result<bool, Failure> {
         let (run, holder) = (self.record.id, self.runner.holder.as_str());
-        let added = match &self.record.bound {
-            Some(bound) => {
-                let Crew { database, work, .. } = self.crew.as_ref();
-                let last = self.control.call(async |_| database.last_key_above(work, bound).await).await?;
-                last.map(|through| KeyRange { after: Some(bound.clone()), through })
-            }
-            None => None,
-        };
-        self.control.call(async |ledger| ledger.add_pass(run, pass, holder, added.as_ref()).await).await
+        let Crew { database, work, .. } = self.crew.as_ref();
+        let Some(bound) = &self.extent.bound else { return Ok(true) };
+        let last = self.control.call(async |_| database.last_key_above(work, bound).await).await?;
+        let added = last.map(|through| KeyRange { after: Some(bound.clone()), through });
+        if self.extent.walk.iter().all(|end| end.route.is_plain()) {
+            let again = NewPass::Again { added: added.as_ref() };
+            return self.control.call(async |ledger| ledger.add_pass(run, pass, holder, again).await).await;
+        }
+        // The slices of the walk have places of rows or keys of one partition: neither says where a row is now.
+        let cuts = self.control.call(async |_| database.cuts(work, bound, SWEEP_SLICES).await).await?;
+        let ranges: Vec<_> = tile(&cuts, Some(bound)).into_iter().chain(added).collect();
+        self.control.call(async |ledger| ledger.add_pass(run, pass, holder, NewPass::Of(&ranges)).await).await
+    }
+
+    /// Puts on record which partitions came to the table since the start.
+    async fn tell_of_attached(&mut self) -> Result<(), Failure> {
+        let known: BTreeSet<_> = self.extent.walk.iter().filter_map(|end| end.route.part.as_ref()).collect();
+        if !known.is_empty() {
+            let Crew { database, work, .. } = self.crew.as_ref();
+            let now = self.control.call(async |_| database.partitions(work).await).await?;
+            let attached: Vec<_> = now.into_iter().filter(|part| !known.contains(part)).collect();
+            self.crew.partitions_attached(&attached);
+        }
+        Ok(())
     }
 
     /// No worker walks any more, so it stays as it is.
@@ -102,9 +146,11 @@ impl Passes<'_> {
             let detail = format!("{} could not be changed", proof.rows_quarantined);
             self.board.tell_of(Happening { kind: "rows-quarantined", actor: actor.clone(), detail });
         }
+        self.tell_of_attached().await?;
         self.board.close_the_books(self.control, *run, holder, *lease).await?;
         let (record, actor) = (self.record, &self.runner.actor);
-        let proves = |slices: &[_]| matches!(next_step(slices, record.bound.as_ref(), record.swept), Step::Done(_));
+        let extent = &self.extent;
+        let proves = |slices: &[_]| matches!(next_step(slices, extent, record.swept), Step::Done(_));
         if !self.crew.gate.unpaused().await {
             return Ok(None);
         }

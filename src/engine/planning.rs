@@ -3,7 +3,7 @@
 use crate::db::{Database, Failure};
 use crate::job::{Batch, Job};
 use crate::key::KeyRange;
-use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count, tile};
+use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count, tile, walking};
 
 /// Plans a job on a database. Reads only.
 ///
@@ -18,9 +18,13 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
         Err(refusals) => return Ok(Err(refusals)),
     };
     let table = facts.table.unwrap_or_default();
+    let walking = match walking(job, &table, &resolved.work, database.scope_index(&resolved.work).await?) {
+        Ok(walking) => walking,
+        Err(refusal) => return Ok(Err(vec![refusal])),
+    };
     let slices = slice_count(table.estimated_rows, resolved.sizes.start, resolved.workers);
-    let survey = database.survey(&resolved.work, resolved.sizes.start, slices).await?;
-    Ok(Ok(Plan::new(job.clone(), resolved, table, survey)))
+    let survey = database.survey(&resolved.work, resolved.sizes.start, slices, walking.order).await?;
+    Ok(Ok(Plan::new(job.clone(), resolved, table, walking, survey)))
 }
 
 /// Runs `count` batches spread over the key range, and rolls each back. Fewer where the key range cannot be cut into as
@@ -31,9 +35,10 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
 pub async fn sample(database: &dyn Database, plan: &Plan, count: usize) -> Result<Vec<SampledBatch>, Failure> {
     // Of the size that a run would begin with.
     let batch = &Batch { rows: plan.sizes.start, ..plan.job.batch.clone() };
-    let survey = database.survey(&plan.work, plan.sizes.start, count).await?;
+    let Some(last) = &plan.survey.last else { return Ok(Vec::new()) };
+    let cuts = database.cuts(&plan.work, last, count).await?;
     let mut sampled = Vec::new();
-    for KeyRange { after, through } in tile(&survey.cuts, survey.last.as_ref()).iter().take(count) {
+    for KeyRange { after, through } in tile(&cuts, Some(last)).iter().take(count) {
         sampled.push(database.sample(&plan.work, after.as_ref(), through, batch).await?);
     }
     Ok(sampled)

@@ -6,6 +6,7 @@ use super::backoff;
 use super::crew::Crew;
 use crate::db::{Blocker, Class, Failure, OpenBatch, SliceRecord};
 use crate::event::{Bucket, Reason};
+use crate::pace::Stretch;
 use backon::ExponentialBackoff;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub(super) struct Recovery<'a> {
 /// Where a failure was met.
 pub(super) struct Met<'a> {
     pub(super) slice: &'a SliceRecord,
-    /// Rows that were asked for.
-    pub(super) rows: u32,
+    /// How far the batch was to go.
+    pub(super) stretch: Stretch,
     /// The batch, where it had begun.
     pub(super) batch: Option<OpenBatch>,
     pub(super) settling: bool,
@@ -33,7 +34,7 @@ pub(super) struct Met<'a> {
 impl<'a> Met<'a> {
     /// Before a batch had begun, or after its COMMIT was sent.
     pub(super) fn in_no_batch(slice: &'a SliceRecord, settling: bool) -> Self {
-        Self { slice, rows: 0, batch: None, settling }
+        Self { slice, stretch: Stretch::of_rows(0), batch: None, settling }
     }
 }
 
@@ -83,7 +84,7 @@ impl<'a> Recovery<'a> {
             in_a_row: self.streak.in_a_row,
             tries: self.streak.tries,
             settling: met.settling,
-            is_smallest: has_table || met.batch.is_none() || met.rows <= self.crew.sizing(met.slice.pass).least(),
+            is_smallest: has_table || met.batch.is_none() || self.crew.is_smallest(met.slice, met.stretch),
             can_be_set_aside: met.batch.is_some() && !met.slice.set_aside && has_row_locks && !has_table,
         })
     }

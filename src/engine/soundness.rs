@@ -2,10 +2,10 @@
 //! would be left out or changed twice. Pure but for the one question that only the database can answer: keys are
 //! compared by nobody else.
 
-use super::step::in_key_order;
+use super::step::in_order;
 use crate::db::{Class, Database, Failure, Ledger, MEND, Move, RunRecord, SliceRecord, Stray};
 use crate::key::Key;
-use crate::plan::Work;
+use crate::plan::{Extent, Order, Route, Work};
 use crate::run::RunState;
 use crate::runner::Runner;
 
@@ -47,7 +47,7 @@ async fn examine(
         return Err(Failure::fatal(format!("{table} of run {}: it is planned and has no place; {MEND}", record.id)));
     }
     let slices = ledger.slices(record.id).await?;
-    let mut flaw = flaw(&slices, record.bound.as_ref(), work.key.len());
+    let mut flaw = flaw(&slices, &record.extent(), work.key.len());
     if flaw.is_none() {
         flaw = database.stray(work, &slices).await?.map(|(place, stray)| Flaw::of(&slices[place], in_words(stray)));
     }
@@ -85,14 +85,18 @@ impl Flaw {
 }
 
 /// The first thing that is wrong with the slices by themselves, in the order of passes and places.
-fn flaw(slices: &[SliceRecord], bound: Option<&Key>, key_columns: usize) -> Option<Flaw> {
-    if let Some((slice, what)) = slices.iter().find_map(|slice| Some((slice, own_flaw(slice, key_columns)?))) {
+fn flaw(slices: &[SliceRecord], extent: &Extent, key_columns: usize) -> Option<Flaw> {
+    let columns = |slice: &SliceRecord| match slice.route.order {
+        Order::Key => key_columns,
+        Order::Physical => 1,
+    };
+    if let Some((slice, what)) = slices.iter().find_map(|slice| Some((slice, own_flaw(slice, columns(slice))?))) {
         return Some(Flaw::of(slice, what));
     }
     let last_pass = slices.last().map_or(0, |slice| slice.pass);
     let of_pass = |pass: i64| slices.iter().filter(|slice| slice.pass == pass).collect::<Vec<_>>();
     // A slice that is not done below a later pass is no flaw: a crash may have taken back the end of the earlier one.
-    (0..=last_pass).find_map(|pass| untiled(pass, &of_pass(pass), bound))
+    (0..=last_pass).find_map(|pass| untiled(pass, &of_pass(pass), &extent.of_pass(pass)))
 }
 
 fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
@@ -130,25 +134,28 @@ fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
 /// More than any table has, and far enough below the end of the type for all slices to be summed up.
 const MOST_ROWS: i64 = 1 << 50;
 
-/// The first place where the slices of a pass do not go on from each other, from the open end to the bound. A sweep may
-/// have one slice more: rows that were added above the bound.
-fn untiled(pass: i64, slices: &[&SliceRecord], bound: Option<&Key>) -> Option<Flaw> {
+/// The first place where the slices of a pass do not go on from each other, from the open end to the end of each part. A
+/// sweep may have one slice more: rows that were added above the bound.
+fn untiled(pass: i64, slices: &[&SliceRecord], ends: &[(&Route, &Key)]) -> Option<Flaw> {
     if let Some((place, _)) = (0..).zip(slices).find(|(place, slice)| slice.number != *place) {
         return Some(Flaw::of_pass(pass, format!("slice {place} is missing")));
     }
-    let in_order = in_key_order(slices);
-    let is_in_order = |slice: &SliceRecord| in_order.iter().any(|other| other.number == slice.number);
+    if ends.is_empty() && !slices.is_empty() {
+        return Some(Flaw::of_pass(pass, "there are slices, and the run has no bound_key"));
+    }
+    let chains: Vec<_> = ends.iter().map(|(route, end)| (*end, in_order(slices, route))).collect();
+    let is_in_order =
+        |slice: &SliceRecord| chains.iter().flat_map(|(_, chain)| chain).any(|other| other.number == slice.number);
     if let Some(stray) = slices.iter().find(|slice| !is_in_order(slice)) {
         return Some(Flaw::of(stray, "after_key is not where the slice before it ends"));
     }
-    let mut ends = in_order.iter().rev().map(|slice| &slice.range.through);
-    let (ends, before) = (ends.next(), ends.next());
-    let above = before.filter(|_| pass > 0);
-    match bound {
-        _ if ends == bound || (bound.is_some() && above == bound) => None,
-        None => Some(Flaw::of_pass(pass, "there are slices, and the run has no bound_key")),
-        Some(_) => Some(Flaw::of_pass(pass, "the slices do not end at the bound_key of the run")),
-    }
+    let is_reached = |end: &Key, chain: &[&SliceRecord]| {
+        let mut last = chain.iter().rev().map(|slice| &slice.range.through);
+        let (last, before) = (last.next(), last.next());
+        last == Some(end) || (pass > 0 && before == Some(end))
+    };
+    let unreached = chains.iter().any(|(end, chain)| !is_reached(end, chain));
+    unreached.then(|| Flaw::of_pass(pass, "the slices do not end at the bound_key of the run"))
 }
 
 #[cfg(test)]
@@ -165,6 +172,7 @@ mod tests {
         SliceRecord {
             pass,
             number,
+            route: Route::default(),
             range: KeyRange { after: some(after), through: key(through) },
             cursor: some(cursor),
             seq: 3,
@@ -177,6 +185,10 @@ mod tests {
         }
     }
 
+    fn until(bound: &str) -> Extent {
+        Extent::plain(Some(key(bound)))
+    }
+
     /// A walk with a slice that is done, one that is under way and one that is not begun.
     fn walk() -> Vec<SliceRecord> {
         vec![slice(0, 0, "", "10", "10"), slice(0, 1, "10", "20", "15"), slice(0, 2, "20", "30", "20")]
@@ -185,9 +197,9 @@ mod tests {
     #[test]
     fn a_slice_that_was_carved_out_of_another_is_in_its_place() {
         let mut slices = vec![slice(0, 0, "5", "10", "10"), slice(0, 1, "10", "20", "15"), slice(0, 2, "", "5", "2")];
-        assert_eq!(flaw(&slices, Some(&key("20")), 1), None);
+        assert_eq!(flaw(&slices, &until("20"), 1), None);
         slices[2].range.through = key("6");
-        assert!(flaw(&slices, Some(&key("20")), 1).is_some(), "an overlap");
+        assert!(flaw(&slices, &until("20"), 1).is_some(), "an overlap");
     }
 
     /// Two passes; the second has a slice above the bound.
@@ -199,11 +211,10 @@ mod tests {
 
     #[test]
     fn what_a_run_left_behind_is_believed() {
-        let bound = key("30");
         for slices in [walk(), sweep(), sweep()[..4].to_vec(), sweep()[..2].to_vec()] {
-            assert_eq!(flaw(&slices, Some(&bound), 1), None, "{slices:?}");
+            assert_eq!(flaw(&slices, &until("30"), 1), None, "{slices:?}");
         }
-        assert_eq!(flaw(&[], None, 1), None, "an empty table");
+        assert_eq!(flaw(&[], &Extent::default(), 1), None, "an empty table");
     }
 
     #[test]
@@ -229,18 +240,18 @@ mod tests {
         for (tamper, place, what) in table {
             let mut slices = walk();
             tamper(&mut slices);
-            let flaw = flaw(&slices, Some(&key("30")), 1).unwrap_or_else(|| panic!("{what}"));
+            let flaw = flaw(&slices, &until("30"), 1).unwrap_or_else(|| panic!("{what}"));
             assert!(flaw.place == *place && flaw.what.starts_with(what), "{flaw:?} instead of {place}: {what}");
         }
     }
 
     #[test]
     fn a_pass_that_is_missing_is_noticed() {
-        let (bound, mut slices) = (key("30"), sweep());
+        let mut slices = sweep();
         slices.iter_mut().filter(|slice| slice.pass == 1).for_each(|slice| slice.pass = 2);
-        assert_eq!(flaw(&slices, Some(&bound), 1).map(|flaw| flaw.place), Some("pass 1".to_owned()));
+        assert_eq!(flaw(&slices, &until("30"), 1).map(|flaw| flaw.place), Some("pass 1".to_owned()));
         assert_eq!(
-            flaw(&walk(), None, 1).map(|flaw| flaw.what),
+            flaw(&walk(), &Extent::default(), 1).map(|flaw| flaw.what),
             Some("there are slices, and the run has no bound_key".to_owned())
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::db::SliceRecord;
 use crate::key::Key;
+use crate::plan::{Extent, Route};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -38,10 +39,10 @@ pub struct Proof {
 }
 
 /// Decides from what is recorded, never from what is remembered.
-pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> Step {
+pub fn next_step(slices: &[SliceRecord], extent: &Extent, swept: bool) -> Step {
     let last_pass = slices.iter().map(|slice| slice.pass).max().unwrap_or_default();
     let of_pass: Vec<_> = slices.iter().filter(|slice| slice.pass == last_pass).collect();
-    let gaps = gaps(&of_pass, bound);
+    let gaps = gaps(&of_pass, &extent.of_pass(last_pass));
     if gaps > 0 {
         return Step::NotProven(format!("the slices of pass {last_pass} leave {gaps} gaps in the key range"));
     }
@@ -51,7 +52,7 @@ pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> St
     }
     let walked = slices.iter().filter(|slice| slice.pass == 0).count();
     let proof = Proof { slices: walked, gaps: 0, sweep_passes: last_pass, rows_left: 0, rows_quarantined: 0 };
-    if !swept || bound.is_none() {
+    if !swept || extent.bound.is_none() {
         return Step::Done(proof);
     }
     // Swept again, such rows would be changed again.
@@ -74,23 +75,25 @@ pub fn next_step(slices: &[SliceRecord], bound: Option<&Key>, swept: bool) -> St
     }
 }
 
-/// Slices that no chain from the open end reaches, plus one where the chain does not reach the bound.
-fn gaps(slices: &[&SliceRecord], bound: Option<&Key>) -> usize {
-    let in_order = in_key_order(slices);
+/// Slices that no chain from an open end reaches, plus one for each part whose chain does not reach its end.
+fn gaps(slices: &[&SliceRecord], ends: &[(&Route, &Key)]) -> usize {
+    let chained: Vec<_> = ends.iter().map(|(route, end)| (*end, in_order(slices, route))).collect();
     // A sweep may have one slice more: rows that were added above the bound.
-    let reaches_bound = bound.is_none() || in_order.iter().any(|slice| Some(&slice.range.through) == bound);
+    let is_reached = |end: &Key, chain: &[&SliceRecord]| chain.iter().any(|slice| slice.range.through == *end);
+    let unreached = chained.iter().filter(|(end, chain)| !is_reached(end, chain)).count();
+    let chained: usize = chained.iter().map(|(_, chain)| chain.len()).sum();
     let unwalked = slices.iter().filter(|slice| slice.done && slice.cursor.as_ref() != Some(&slice.range.through));
-    slices.len() - in_order.len() + usize::from(!reaches_bound) + unwalked.count()
+    slices.len() - chained + unreached + unwalked.count()
 }
 
-/// The slices that go on from each other, from the open end on. By their keys: one that was carved out of another has a
-/// number behind all others. Those that nobody leads to are left out.
-pub(super) fn in_key_order<'a>(slices: &[&'a SliceRecord]) -> Vec<&'a SliceRecord> {
+/// The slices along a route that go on from each other, from the open end on. By their keys: one that was carved out of
+/// another has a number behind all others. Those that nobody leads to are left out.
+pub(super) fn in_order<'a>(slices: &[&'a SliceRecord], route: &Route) -> Vec<&'a SliceRecord> {
     let mut by_start: HashMap<Option<&Key>, &'a SliceRecord> = HashMap::new();
-    for slice in slices {
+    for slice in slices.iter().filter(|slice| slice.route == *route) {
         by_start.entry(slice.range.after.as_ref()).or_insert(slice);
     }
-    let mut in_order = Vec::with_capacity(slices.len());
+    let mut in_order = Vec::with_capacity(by_start.len());
     let mut end = None;
     while let Some(slice) = by_start.remove(&end) {
         end = Some(&slice.range.through);
@@ -113,6 +116,7 @@ mod tests {
         SliceRecord {
             pass,
             number: 0,
+            route: Route::default(),
             cursor: if done { Some(key(through)) } else { after.clone() },
             range: KeyRange { after, through: key(through) },
             seq: 0,
@@ -125,6 +129,10 @@ mod tests {
         }
     }
 
+    fn until(bound: &str) -> Extent {
+        Extent::plain(Some(key(bound)))
+    }
+
     fn walked() -> Vec<SliceRecord> {
         vec![slice(0, "", "10", true, 10), slice(0, "10", "20", true, 10)]
     }
@@ -132,15 +140,15 @@ mod tests {
     #[test]
     fn an_unfinished_slice_is_walked() {
         let slices = [slice(0, "", "10", true, 10), slice(0, "10", "20", false, 0)];
-        assert_eq!(next_step(&slices, Some(&key("20")), true), Step::Walk(0));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Walk(0));
     }
 
     #[test]
     fn a_walk_without_where_is_done_by_its_tiles() {
         let proof = Proof { slices: 2, gaps: 0, sweep_passes: 0, rows_left: 0, rows_quarantined: 0 };
-        assert_eq!(next_step(&walked(), Some(&key("20")), false), Step::Done(proof));
+        assert_eq!(next_step(&walked(), &until("20"), false), Step::Done(proof));
         let empty = Proof { slices: 0, gaps: 0, sweep_passes: 0, rows_left: 0, rows_quarantined: 0 };
-        assert_eq!(next_step(&[], None, true), Step::Done(empty));
+        assert_eq!(next_step(&[], &Extent::default(), true), Step::Done(empty));
     }
 
     #[test]
@@ -154,30 +162,29 @@ mod tests {
         let mut above = walked();
         above.push(slice(0, "25", "29", true, 10));
         for slices in [&gap[..], &short, &late, &unwalked, &above, &[]] {
-            assert!(matches!(next_step(slices, Some(&key("20")), false), Step::NotProven(_)), "{slices:?}");
+            assert!(matches!(next_step(slices, &until("20"), false), Step::NotProven(_)), "{slices:?}");
         }
     }
 
     #[test]
     fn a_slice_that_was_carved_out_tiles_with_the_others_whatever_its_number() {
         let carved = [slice(0, "5", "10", true, 5), slice(0, "10", "20", true, 10), slice(0, "", "5", true, 5)];
-        assert!(matches!(next_step(&carved, Some(&key("20")), false), Step::Done(_)));
+        assert!(matches!(next_step(&carved, &until("20"), false), Step::Done(_)));
         let twice = [slice(0, "", "10", true, 5), slice(0, "10", "20", true, 10), slice(0, "", "20", true, 5)];
-        assert!(matches!(next_step(&twice, Some(&key("20")), false), Step::NotProven(_)));
+        assert!(matches!(next_step(&twice, &until("20"), false), Step::NotProven(_)));
     }
 
     #[test]
     fn a_sweep_goes_on_until_a_pass_finds_nothing() {
         let mut slices = walked();
-        let bound = key("20");
-        assert_eq!(next_step(&slices, Some(&bound), true), Step::Sweep(1));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Sweep(1));
         slices.extend([slice(1, "", "10", true, 3), slice(1, "10", "20", true, 0)]);
-        assert_eq!(next_step(&slices, Some(&bound), true), Step::Sweep(2));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Sweep(2));
         slices.extend([slice(2, "", "10", true, 0), slice(2, "10", "20", true, 0)]);
         let proof = Proof { slices: 2, gaps: 0, sweep_passes: 2, rows_left: 0, rows_quarantined: 0 };
-        assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Done(proof));
         slices.push(slice(2, "20", "29", true, 0));
-        assert_eq!(next_step(&slices, Some(&bound), true), Step::Done(proof), "rows above the bound are swept too");
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Done(proof), "rows above the bound are swept too");
     }
 
     #[test]
@@ -185,21 +192,21 @@ mod tests {
         let mut slices = walked();
         slices[1] = slice(0, "10", "20", false, 0);
         slices.extend([slice(1, "", "10", true, 0), slice(1, "10", "20", true, 0)]);
-        assert_eq!(next_step(&slices, Some(&key("20")), true), Step::Walk(0));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Walk(0));
         slices[3].done = false;
-        assert_eq!(next_step(&slices, Some(&key("20")), true), Step::Walk(0));
+        assert_eq!(next_step(&slices, &until("20"), true), Step::Walk(0));
     }
 
     #[test]
     fn a_change_that_keeps_rows_in_scope_is_reported_and_not_swept_for_ever() {
         let mut slices = walked();
         slices[0].rows_still_in_scope = 7;
-        let Step::NotProven(why) = next_step(&slices, Some(&key("20")), true) else { panic!("7 rows are left") };
+        let Step::NotProven(why) = next_step(&slices, &until("20"), true) else { panic!("7 rows are left") };
         assert!(why.starts_with("7 rows"), "{why}");
         let mut endless = walked();
         endless.extend(
             (1..=MAX_SWEEP_PASSES).flat_map(|pass| [slice(pass, "", "10", true, 1), slice(pass, "10", "20", true, 0)]),
         );
-        assert!(matches!(next_step(&endless, Some(&key("20")), true), Step::NotProven(_)));
+        assert!(matches!(next_step(&endless, &until("20"), true), Step::NotProven(_)));
     }
 }

@@ -100,11 +100,13 @@ fn progress(slices: &HashMap<(i64, i64), Part>, rows_per_slice: f64) -> Progress
 mod tests {
     use super::*;
     use crate::key::{Key, KeyRange};
+    use crate::plan::Route;
 
     fn slice(number: i64, scanned: i64, done: bool) -> SliceRecord {
         SliceRecord {
             pass: 0,
             number,
+            route: Route::default(),
             range: KeyRange { after: None, through: Key::new(vec!["9".into()]) },
             cursor: None,
             seq: 2,

@@ -9,7 +9,7 @@ use super::recovery::{Met, Recovery};
 use super::settle;
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::pace::{Cost, InHand, Passed, Stopwatch};
+use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -153,8 +153,8 @@ impl Worker<'_> {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, in_hand, *unsettled).await;
         }
-        let rows = next.rows(self.crew.sizing(slice.pass).rows());
-        match self.batch(&next, lease, rows).await {
+        let stretch = next.stretch(self.crew.sizing(slice.pass).rows(), self.crew.scan_of(slice));
+        match self.batch(&next, lease, stretch).await {
             Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
             Ok(Ended::NotOurs) => {
                 self.next = next;
@@ -167,17 +167,17 @@ impl Worker<'_> {
                 if batch.is_some() {
                     self.crew.send(Event::BatchRolledBack);
                 }
-                self.answer(failure, Met { slice, rows, batch, settling: false })
+                self.answer(failure, Met { slice, stretch, batch, settling: false })
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
-                self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, rows, errand: next }));
+                self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, stretch, errand: next }));
                 self.answer(failure, Met::in_no_batch(slice, true))
             }
         }
     }
 
     /// One batch, whose time counts as what became of it. While a lock is suspected, somebody looks who has it.
-    async fn batch(&mut self, next: &Errand, lease: &SliceLease, rows: u32) -> Result<Ended, Interrupted> {
+    async fn batch(&mut self, next: &Errand, lease: &SliceLease, stretch: Stretch) -> Result<Ended, Interrupted> {
         let crew = self.crew;
         let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
@@ -186,7 +186,7 @@ impl Worker<'_> {
         };
         let waiting = self.recovery.suspects_a_lock().then(|| lane.session()).flatten();
         let ended = {
-            let mut running = pin!(batch::run(lane.as_mut(), lease, rows, deed, &self.time));
+            let mut running = pin!(batch::run(lane.as_mut(), lease, stretch, deed, &self.time));
             match waiting {
                 None => running.await,
                 Some(session) => {
@@ -219,7 +219,7 @@ impl Worker<'_> {
             Ok(settle::Settled::RolledBack) => {
                 self.crew.send(Event::BatchRolledBack);
                 if unsettled.sent.took >= self.crew.batch.statement_timeout {
-                    self.crew.sizing(slice.pass).shrink(unsettled.rows);
+                    self.crew.shrink(slice, unsettled.stretch);
                 }
                 self.next = unsettled.errand.over_another_connection();
                 Ok(Turn::GoOn)
@@ -242,11 +242,16 @@ impl Worker<'_> {
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
             Errand::Isolate(_) => {}
-            Errand::SetRowAside(key, failure) => self.crew.row_quarantined(&key, &failure),
+            Errand::SetRowAside(_, failure) => {
+                committed.set_aside.iter().for_each(|key| self.crew.row_quarantined(key, &failure));
+            }
             Errand::Carve(_, why) => {
                 self.crew.range_set_aside(range, &why);
                 return if ends_slice { Turn::SliceDone } else { Turn::GoOn };
             }
+        }
+        if committed.batch.gone {
+            self.crew.partition_gone(slice);
         }
         in_hand.charge(committed.applied.rows);
         self.crew.batch_committed(slice, committed, ends_slice);
@@ -255,8 +260,9 @@ impl Worker<'_> {
 
     /// Batches that change rows teach how large they should be.
     fn learn(&self, slice: &SliceRecord, committed: &Committed) {
+        self.crew.found(slice, committed);
         // The last range of a slice was not counted, and is too small to tell anything.
-        let Some(rows) = committed.batch.rows else { return };
+        let Some(rows) = committed.batch.rows.filter(|_| committed.stretch.look == Look::Count) else { return };
         // The log is the whole server's; of ours, each batch in hand wrote its part.
         let share = self.crew.gate.in_hand().max(1) as u64;
         let wal_bytes = committed.wal_bytes.map(|bytes| bytes / share);
@@ -281,7 +287,7 @@ impl Worker<'_> {
         match answer {
             Answer::Fail => return Err(failure),
             Answer::Isolate => {
-                self.next = Errand::row_failed(failure, met.rows, met.batch.as_ref())?;
+                self.next = Errand::row_failed(failure, met.stretch.covers(), met.batch.as_ref())?;
                 return Ok(Turn::GoOn);
             }
             Answer::Pause => {
@@ -289,10 +295,10 @@ impl Worker<'_> {
                 return Ok(Turn::LookAgain);
             }
             Answer::SetAside => {
-                self.next = Errand::Carve(met.rows, self.recovery.lock_in_words(&failure));
+                self.next = Errand::Carve(met.stretch.rows, self.recovery.lock_in_words(&failure));
                 return Ok(Turn::GoOn);
             }
-            Answer::Smaller => self.crew.sizing(met.slice.pass).shrink(met.rows),
+            Answer::Smaller => self.crew.shrink(met.slice, met.stretch),
             Answer::Reconnect => self.disconnect(&failure),
             Answer::Wait if failure.class == Class::Login => self.disconnect(&failure),
             Answer::Again | Answer::Wait => {}

@@ -21,6 +21,7 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
     let start = rows.as_ref().map_or(limit::DEFAULT_ROWS, |rows| rows.value);
     let min_rows = row_count("min_rows", words.min_rows, limit::DEFAULT_MIN_ROWS.min(start), judge);
     let max_rows = row_count("max_rows", words.max_rows, limit::DEFAULT_MAX_ROWS.max(start), judge);
+    let scan_rows = scan_rows(words.scan_rows, judge);
     let workers = workers(words.workers, judge);
     let statement_timeout = words.statement_timeout;
     let statement_timeout =
@@ -46,6 +47,7 @@ pub(super) fn batch(word: Option<Word<BatchWords>>, judge: &mut Judge<'_>) -> Ju
         rows: rows?.count()?,
         min_rows: min_rows?.written().map(|min_rows| min_rows.count()).transpose()?,
         max_rows: max_rows?.count()?,
+        scan_rows: scan_rows?.count()?,
         target_time: *target_time?.value,
         max_wal: max_wal?,
         workers: workers?.count()?,
@@ -68,6 +70,7 @@ impl Batch {
             start: self.rows.min(by_wal).max(least),
             least,
             most: self.max_rows,
+            scan: self.scan_rows,
             target_time: self.target_time,
             max_wal: self.max_wal,
         }
@@ -122,6 +125,17 @@ fn row_count(name: &'static str, word: Option<Word<i64>>, default: i64, judge: &
     );
     let problem = Problem::new(Code::RowsOutOfRange, rows.place.unwrap_or_default(), message);
     Err(judge.report(problem.help(format!("write at most {}; 1000 to 10000 serves most tables", limit::MAX_ROWS))))
+}
+
+fn scan_rows(word: Option<Word<i64>>, judge: &mut Judge<'_>) -> Judged<Setting<i64>> {
+    let rows = positive("scan_rows", word, limit::DEFAULT_SCAN_ROWS, judge)?;
+    if rows.value <= limit::MAX_SCAN_ROWS {
+        return Ok(rows);
+    }
+    let message = format!("`batch.scan_rows` cannot be {}: a stop waits for the end of such a look", rows.value);
+    let problem = Problem::new(Code::RowsOutOfRange, rows.place.unwrap_or_default(), message);
+    let (usual, most) = (limit::DEFAULT_SCAN_ROWS, limit::MAX_SCAN_ROWS);
+    Err(judge.report(problem.help(format!("write at most {most}; {usual} serves most tables"))))
 }
 
 fn workers(word: Option<Word<i64>>, judge: &mut Judge<'_>) -> Judged<Setting<i64>> {
@@ -266,6 +280,7 @@ mod tests {
                 rows,
                 min_rows,
                 max_rows: 10_000,
+                scan_rows: 100_000,
                 target_time: limit::DEFAULT_TARGET_TIME,
                 max_wal: 16 * MIB,
                 workers: 1,

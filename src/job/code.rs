@@ -53,8 +53,6 @@ codes! {
     WrongType = "wrong-type", Error;
     /// A key or section that every job needs.
     MissingKey = "missing-key", Error;
-    /// Part of the job format, but not of this version of tidegate.
-    NotYetSupported = "not-yet-supported", Error;
     /// A job format that this tidegate does not read.
     UnsupportedVersion = "unsupported-version", Error;
     /// A name that cannot be a job's.
@@ -69,6 +67,8 @@ codes! {
     KeyTooWide = "key-too-wide", Error;
     /// `table.key` names a column twice.
     KeyColumnTwice = "key-column-twice", Error;
+    /// A walk as rows lie on disk, without a way to prove that it met each.
+    PhysicalWithoutProof = "physical-without-proof", Error;
     /// The job says no change.
     ChangeMissing = "change-missing", Error;
     /// The job says more than one change.

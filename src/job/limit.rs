@@ -31,6 +31,12 @@ pub(super) const DEFAULT_MIN_ROWS: i64 = *USUAL_ROWS.start();
 /// What `max_rows` is when it is not written; never less than `rows`.
 pub(super) const DEFAULT_MAX_ROWS: i64 = *USUAL_ROWS.end();
 
+/// What `scan_rows` is when it is not written: tens of milliseconds of looking at rows that lie in memory.
+pub(super) const DEFAULT_SCAN_ROWS: i64 = 100_000;
+
+/// A longer look is a long statement, and whoever waits for the run to stop waits for its end.
+pub(super) const MAX_SCAN_ROWS: i64 = 1_000_000;
+
 /// How long a batch should take: locks are held no longer than a user notices, and the cost of the transaction is small
 /// beside it.
 pub(super) const DEFAULT_TARGET_TIME: Duration = Duration::from_millis(500);
@@ -136,6 +142,7 @@ pub(super) const MAX_SIGNAL_NAME: usize = MAX_JOB_NAME;
 
 // Related numbers stay related, whoever moves one of them.
 const _: () = assert!(DEFAULT_MIN_ROWS <= DEFAULT_ROWS && DEFAULT_ROWS <= DEFAULT_MAX_ROWS);
+const _: () = assert!(DEFAULT_SCAN_ROWS <= MAX_SCAN_ROWS && MAX_SCAN_ROWS <= u32::MAX as i64);
 const _: () = assert!(DEFAULT_MAX_ROWS <= MAX_ROWS && MAX_ROWS <= u32::MAX as i64);
 const _: () = assert!(DEFAULT_WORKERS <= MAX_WORKERS);
 const _: () = assert!(DEFAULT_LOCK_TIMEOUT.as_millis() < DEFAULT_STATEMENT_TIMEOUT.as_millis());

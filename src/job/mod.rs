@@ -93,6 +93,8 @@ pub enum Walk {
     Auto,
     /// Ranges in key order.
     Key,
+    /// Ranges of the table's blocks, as they lie on disk.
+    Physical,
 }
 
 /// What is done to each row in scope.
@@ -136,6 +138,8 @@ pub struct Batch {
     pub min_rows: Option<u32>,
     /// A batch is not made larger than this.
     pub max_rows: u32,
+    /// A batch that looks for rows in scope does not look at more than this.
+    pub scan_rows: u32,
     /// Batches are sized to take this long.
     pub target_time: Duration,
     /// Batches are sized to write at most so many bytes of write-ahead log.

@@ -1,5 +1,6 @@
 //! What is a table or a column called? Knows the shape of names, not whether a database has one of that name.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// PostgreSQL cuts longer identifiers without an error, and then means another one.
@@ -12,7 +13,8 @@ const MAX_BYTES: usize = 63;
 pub struct Ident(String);
 
 /// The name of a table, with its schema where one was written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TableName {
     /// Without one, the database's search path decides.
     pub schema: Option<Ident>,
@@ -60,6 +62,11 @@ impl NameError {
 }
 
 impl Ident {
+    /// A name that every database keeps as it is.
+    pub(crate) fn of_ours(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// A name as the database itself tells it: any text it can keep.
     ///
     /// # Errors
@@ -103,6 +110,20 @@ impl TableName {
         let (name, rest) = take(rest)?;
         nothing_left(rest)?;
         Ok(Self { schema: Some(first), name })
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TableName> for String {
+    fn from(name: TableName) -> Self {
+        name.to_string()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Does the `[table]` section name a table, a key and a scope? Knows neither the change nor the batch.
 
-use super::Walk;
 use super::code::Code;
 use super::file::TableWords;
 use super::judge::Judge;
@@ -9,6 +8,7 @@ use super::name::{Ident, TableName};
 use super::problem::{Judged, Problem, Reported, quoted};
 use super::section::Word;
 use super::statement::Expression;
+use super::{Change, Walk};
 use std::ops::Range;
 
 /// What is known of a `[table]` section, each part by itself.
@@ -17,6 +17,7 @@ pub(super) struct Table {
     pub(super) key: Judged<Option<Vec<KeyColumn>>>,
     pub(super) scope: Judged<Option<Expression>>,
     pub(super) walk: Judged<Walk>,
+    walk_place: Option<Range<usize>>,
 }
 
 /// A column of the key, and where it is named.
@@ -26,6 +27,21 @@ impl Table {
     /// Whether this is the table of that name.
     pub(super) fn is_named(&self, name: &TableName) -> bool {
         self.name.as_ref() == Ok(name)
+    }
+
+    /// A row that moves on disk, as a changed one does, is met twice or never by a walk as rows lie there: only a change
+    /// after which it is out of scope does it once, and only a sweep finds the ones that were missed.
+    pub(super) fn walk_is_proven(&self, change: &Judged<Change>, judge: &mut Judge<'_>) {
+        let (Ok(Walk::Physical), Ok(scope), Ok(change)) = (self.walk, &self.scope, change) else { return };
+        let why = match (scope, change) {
+            (None, _) => "the job has no `where`",
+            (Some(_), Change::Copy { .. }) => "a copy leaves the rows in scope",
+            (Some(_), Change::Set(_) | Change::Delete { .. }) => return,
+        };
+        let message =
+            format!("`walk = \"physical\"` cannot be proven here: {why}, so a row that moves is met twice or never");
+        let problem = Problem::new(Code::PhysicalWithoutProof, self.walk_place.clone().unwrap_or_default(), message);
+        judge.report(problem.help("remove it; the table is then walked by its key"));
     }
 
     /// Where `table.key` names the column.
@@ -41,7 +57,8 @@ pub(super) fn table(words: &TableWords, judge: &mut Judge<'_>) -> Table {
     let key = words.key.as_ref().map(|word| key(word, judge)).transpose();
     let scope = words.scope.as_ref().map(|word| judge.expression(word)).transpose();
     let walk = words.walk.as_ref().map_or(Ok(Walk::Auto), |word| walk(word, judge));
-    Table { name, key, scope, walk }
+    let walk_place = words.walk.as_ref().map(|word| word.span.clone());
+    Table { name, key, scope, walk, walk_place }
 }
 
 fn key(word: &Word<Vec<Word<String>>>, judge: &mut Judge<'_>) -> Judged<Vec<KeyColumn>> {
@@ -84,10 +101,5 @@ fn twice(column: &Ident, word: &Word<String>, first: &Range<usize>) -> Problem {
 }
 
 fn walk(word: &Word<String>, judge: &mut Judge<'_>) -> Judged<Walk> {
-    if word.value.as_deref() == Ok("physical") {
-        let message = "`walk = \"physical\"` belongs to the job format, but this version of tidegate cannot do it";
-        let problem = Problem::new(Code::NotYetSupported, word.span.clone(), message);
-        return Err(judge.report(problem.help("remove it; the table is then walked by its key")));
-    }
-    judge.choice("table.walk", word, &[("auto", Walk::Auto), ("key", Walk::Key)])
+    judge.choice("table.walk", word, &[("auto", Walk::Auto), ("key", Walk::Key), ("physical", Walk::Physical)])
 }

@@ -79,6 +79,7 @@ fn what_is_not_written_has_its_default() {
         rows: 5000,
         min_rows: None,
         max_rows: 10_000,
+        scan_rows: 100_000,
         target_time: Duration::from_millis(500),
         max_wal: 16 * 1024 * 1024,
         workers: 1,

@@ -20,6 +20,9 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
     let name = required(file.name).and_then(|word| job_name(&word, judge));
     let table = required(file.table).and_then(|word| word.value).map(|words| table::table(&words, judge));
     let change = change::change(file.change, table.as_ref().ok(), judge);
+    if let Ok(table) = &table {
+        table.walk_is_proven(&change, judge);
+    }
     let batch = batch::batch(file.batch, judge);
     let pace = pace::pace(file.pace, judge);
     let errors = errors::errors(file.errors, judge);

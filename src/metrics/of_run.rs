@@ -59,7 +59,7 @@ impl RunMetrics {
             Event::LeaseLost => series.lease_lost.with_label_values(&run).inc(),
             Event::LetGo { state, time } => self.let_go(*state, time),
             // Seen in what follows from them.
-            Event::RangeSetAside { .. } | Event::SpeedChanged { .. } => {}
+            Event::RangeSetAside { .. } | Event::PartitionsChanged { .. } | Event::SpeedChanged { .. } => {}
             Event::KnobSet { .. } | Event::KnobIgnored { .. } => {}
             Event::Vacuumed { .. } | Event::VacuumHeldBack { .. } | Event::VacuumPutOff { .. } => {}
             Event::ConnectionLost { .. } | Event::ConnectionRestored => {}

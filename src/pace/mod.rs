@@ -1,8 +1,8 @@
 //! How fast may a run go, and whether at all? Knows no tables, no SQL and no job file.
 //!
 //! Reading order: [`signal`] (what is measured, and by whom) → [`law`] (what follows from it) → [`gate`] (where workers
-//! wait), with [`window`], [`rate`], [`sizing`] and [`lag_history`] beside them; [`time_ledger`] tells where the time went,
-//! [`vacuum_timing`] when the table wants a vacuum.
+//! wait), with [`window`], [`rate`], [`sizing`], [`scan`] and [`lag_history`] beside them; [`time_ledger`] tells where the
+//! time went, [`vacuum_timing`] when the table wants a vacuum.
 
 mod gate;
 mod hold_file;
@@ -11,6 +11,7 @@ mod law;
 mod rate;
 mod report;
 mod sampler;
+mod scan;
 mod signal;
 mod sizing;
 mod speed_log;
@@ -27,6 +28,7 @@ pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
 pub use report::{PaceReport, SpeedChange};
 pub use sampler::sample;
+pub use scan::{Found, Look, Scan, Stretch};
 pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
 pub use sizing::{Cost, Sizes, Sizing};
 pub use speed_log::{SpeedLog, words as speed_words};

@@ -34,6 +34,8 @@ pub struct Sizes {
     pub least: u32,
     /// Never more.
     pub most: u32,
+    /// Never more are looked at to find rows in scope.
+    pub scan: u32,
     /// How long a batch should take.
     pub target_time: Duration,
     /// How many bytes of write-ahead log a batch may write.

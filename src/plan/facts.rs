@@ -2,8 +2,10 @@
 //! follows from them.
 
 use super::growth::TableSizes;
+use super::route::Route;
+use super::slices::tile;
 use crate::job::Ident;
-use crate::key::Key;
+use crate::key::{Key, KeyRange};
 use serde::Serialize;
 
 /// What the catalog says about a job's table and the table it writes to.
@@ -78,6 +80,8 @@ pub struct TableFacts {
     pub bytes: u64,
     /// Bytes that a row takes on average, values that are stored apart included; 0 where that is not known.
     pub row_bytes: u64,
+    /// Where its rows lie in blocks that can be walked one after the other: how much that is.
+    pub heap: Option<Heap>,
     /// Names of its indexes.
     pub indexes: Vec<String>,
     /// Names of its row triggers that fire on the change.
@@ -155,6 +159,8 @@ pub struct ColumnFacts {
     pub generated: bool,
     /// What the text of its values depends on beside the values, where it does.
     pub text_depends_on: Option<&'static str>,
+    /// How far its values follow the order of the rows on disk: 1 or -1 wholly, 0 not at all. `None`: not known.
+    pub correlation: Option<f64>,
 }
 
 impl TableFacts {
@@ -171,8 +177,8 @@ pub struct Survey {
     pub place: String,
     /// The last key of the table: the upper bound of the run. `None`: the table is empty.
     pub last: Option<Key>,
-    /// Keys that cut the table into slices of about equal rows, ascending, all below `last`.
-    pub cuts: Vec<Key>,
+    /// The parts of the walk; one, where the table is walked as a whole.
+    pub legs: Vec<Leg>,
     /// Where the cuts come from, for people.
     pub cut_by: &'static str,
     /// Rows in scope, from the planner's statistics.
@@ -187,6 +193,33 @@ pub struct Survey {
     pub statement_error: Option<(String, String)>,
     /// How large the table and its indexes are, where the database tells.
     pub sizes: Option<TableSizes>,
+}
+
+/// One part of a walk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Along what it goes.
+    pub route: Route,
+    /// Its last key. `None`: it has no rows.
+    pub last: Option<Key>,
+    /// Keys that cut it into slices of about equal rows, ascending, all below `last`.
+    pub cuts: Vec<Key>,
+}
+
+impl Leg {
+    /// Its slices, ascending.
+    pub fn slices(&self) -> impl Iterator<Item = (Route, KeyRange)> {
+        tile(&self.cuts, self.last.as_ref()).into_iter().map(|range| (self.route.clone(), range))
+    }
+}
+
+/// How the rows of a table lie on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// Bytes of the rows, without what is stored apart and without indexes.
+    pub bytes: u64,
+    /// Bytes of the server's own cache.
+    pub cache_bytes: u64,
 }
 
 /// The statements of a batch as the database gets them.

@@ -13,8 +13,10 @@ mod key_choice;
 mod missing;
 mod refusal;
 mod resolve;
+mod route;
 mod slices;
 mod vacuum;
+mod walking;
 mod work;
 
 use crate::job::Job;
@@ -23,14 +25,16 @@ use crate::pace::Sizes;
 
 pub use estimate::{Estimate, Span};
 pub use facts::{
-    ColumnFacts, Facts, KeyFlaw, Owner, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind,
+    ColumnFacts, Facts, Heap, KeyFlaw, Leg, Owner, QueryPlan, SampledBatch, Statements, Survey, TableFacts, TableKind,
     UnavailableSignal, UnsuitedKey, VacuumRight,
 };
 pub use forecast::Forecast;
 pub use growth::{Growth, IndexGrowth, IndexSize, SizeChange, TableSizes};
 pub use refusal::Refusal;
 pub use resolve::{Resolved, resolve};
+pub use route::{End, Extent, Order, Route};
 pub use slices::{slice_count, tile};
+pub use walking::{Walking, walking};
 pub use work::{Action, Archive, Conflict, KeyColumn, Work};
 
 /// What a run will do.
@@ -48,8 +52,10 @@ pub struct Plan {
     pub table: TableFacts,
     /// Bounds, cuts, statements and query plans.
     pub survey: Survey,
-    /// The parts of the walk, ascending; none where the table is empty.
-    pub slices: Vec<KeyRange>,
+    /// How the table is walked, and why so.
+    pub walking: Walking,
+    /// The slices of the walk, those of one part ascending; none where the table is empty.
+    pub slices: Vec<(Route, KeyRange)>,
     /// Why the job may not run; empty when it may.
     pub refusals: Vec<Refusal>,
     /// What somebody should know before the start.
@@ -58,12 +64,18 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a resolved job on a surveyed table.
-    pub fn new(job: Job, resolved: Resolved, table: TableFacts, survey: Survey) -> Self {
+    pub fn new(job: Job, resolved: Resolved, table: TableFacts, walking: Walking, survey: Survey) -> Self {
         let Resolved { work, workers, sizes, mut notes } = resolved;
-        let slices = tile(&survey.cuts, survey.last.as_ref());
+        let slices = survey.legs.iter().flat_map(Leg::slices).collect();
         let refusals = refusal::of_survey(&table, &survey);
         notes.extend(refusal::notes_of_survey(&survey));
-        Self { job, work, workers, sizes, table, survey, slices, refusals, notes }
+        Self { job, work, workers, sizes, table, walking, survey, slices, refusals, notes }
+    }
+
+    /// How far the passes of a run go.
+    pub fn extent(&self) -> Extent {
+        let end = |leg: &Leg| End { route: leg.route.clone(), last: leg.last.clone() };
+        Extent { walk: self.survey.legs.iter().map(end).collect(), bound: self.survey.last.clone() }
     }
 
     /// The last key of the walk, frozen.

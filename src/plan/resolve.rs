@@ -158,7 +158,7 @@ fn notes(job: &Job, table: &TableFacts, workers: u32) -> Vec<String> {
         notes.push(format!("triggers fire for every row: {}", table.triggers.join(", ")));
     }
     if table.kind == TableKind::Partitioned {
-        notes.push("the table is partitioned: it is walked through its parent, in key order".to_owned());
+        notes.push("partitions that come to the table after the start are told; a sweep visits their rows".to_owned());
     }
     if workers < job.batch.workers {
         notes.push(format!("{workers} worker instead of {}: this database has a single writer", job.batch.workers));

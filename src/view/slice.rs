@@ -76,6 +76,7 @@ mod tests {
     #[test]
     fn a_slice_waits_is_in_hand_is_done_or_set_aside() {
         let new = SliceRecord {
+            route: crate::plan::Route::default(),
             pass: 0,
             number: 0,
             range: KeyRange { after: None, through: Key::new(vec!["9".into()]) },

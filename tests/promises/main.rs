@@ -38,6 +38,7 @@ mod scheduler;
 mod seen_live;
 mod state_tables;
 mod vacuum;
+mod walking;
 
 mod job_on_real_input;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tidegate::db::{Address, Asked, Class, Database, Lane, Ledger, NewRun, SliceLease, Taken, database};
 use tidegate::engine;
 use tidegate::job::{self, Job};
-use tidegate::plan::Plan;
+use tidegate::pace::Stretch;
+use tidegate::plan::{Plan, Route};
 use tidegate::run::Intent;
 use tidegate::runner::Runner;
 
@@ -50,7 +51,8 @@ impl Held {
         ledger.take_run(run, &runner, LEASE).await.unwrap();
         let lane = database.lane(&plan.work, &plan.survey.place, &job.batch, LEASE).await.unwrap();
         let token = ledger.slices(run).await.unwrap()[0].token;
-        let lease = SliceLease { run, pass: 0, number: 0, token, holder: runner.holder.clone() };
+        let lease =
+            SliceLease { run, pass: 0, number: 0, route: Route::default(), token, holder: runner.holder.clone() };
         Self { database, ledger, plan, run, lane, lease }
     }
 
@@ -60,7 +62,7 @@ impl Held {
 
     /// Changes ten rows and leaves the transaction open; whether its checkpoint matched, tried with this lease and number.
     async fn checkpoint_matches(&mut self, lease: &SliceLease, seq_off_by: i64) -> bool {
-        let mut batch = self.lane.open(&self.lease, 10).await.unwrap().expect("our slice");
+        let mut batch = self.lane.open(&self.lease, Stretch::of_rows(10)).await.unwrap().expect("our slice");
         let applied = self.lane.apply(&self.lease, &batch.range).await.unwrap();
         batch.seq += seq_off_by;
         self.lane.checkpoint(lease, &batch, applied).await.unwrap().is_some()
@@ -80,7 +82,7 @@ fn new_run(plan: &Plan, runner: &Runner) -> NewRun {
         job_text: plan.job.text.clone(),
         table_name: plan.table.full_name.clone(),
         place: plan.survey.place.clone(),
-        bound: plan.bound().cloned(),
+        extent: plan.extent(),
         swept: false,
         estimated_rows: 100,
         slices: plan.slices.clone(),
@@ -119,23 +121,23 @@ async fn a_slice_of_another_token_or_holder_is_not_opened(target: Target) {
     let token = SliceLease { token: held.lease.token + 1, ..held.lease.clone() };
     let holder = SliceLease { holder: uuid::Uuid::new_v4().to_string(), ..held.lease.clone() };
     for other in [token, holder] {
-        assert_eq!(held.lane.open(&other, 10).await.unwrap(), None, "{other:?}");
+        assert_eq!(held.lane.open(&other, Stretch::of_rows(10)).await.unwrap(), None, "{other:?}");
         held.lane.rollback().await;
     }
-    assert!(held.lane.open(&held.lease, 10).await.unwrap().is_some());
+    assert!(held.lane.open(&held.lease, Stretch::of_rows(10)).await.unwrap().is_some());
 }
 
 async fn a_slice_of_a_paused_run_is_not_opened(target: Target) {
     let mut held = Held::new(&target).await;
     held.ledger.ask(held.run, Intent::Pause, &Asked::by("anna", None)).await.unwrap();
-    assert_eq!(held.lane.open(&held.lease, 10).await.unwrap(), None);
+    assert_eq!(held.lane.open(&held.lease, Stretch::of_rows(10)).await.unwrap(), None);
 }
 
 /// The lease is out, but a batch of the holder is in hand: it is waited for, and what comes later of that holder matches
 /// nothing. On SQLite nobody else can write meanwhile.
 async fn taking_a_run_fences_its_slices(target: Target) {
     let mut held = Held::new(&target).await;
-    let in_hand = held.lane.open(&held.lease, 10).await.unwrap().expect("our slice");
+    let in_hand = held.lane.open(&held.lease, Stretch::of_rows(10)).await.unwrap().expect("our slice");
     let applied = held.lane.apply(&held.lease, &in_hand.range).await.unwrap();
     let successor = Runner { holder: uuid::Uuid::new_v4().to_string(), ..Runner::this_process() };
     if target.either(true, false) {
@@ -150,13 +152,16 @@ async fn taking_a_run_fences_its_slices(target: Target) {
         .await;
     let taken = held.ledger.take_run(held.run, &successor, LEASE).await.unwrap();
     assert!(matches!(taken, Taken::Yes(_)), "{taken:?}");
-    assert_eq!(held.lane.open(&held.lease, 10).await.unwrap(), None, "the lease of before");
+    assert_eq!(held.lane.open(&held.lease, Stretch::of_rows(10)).await.unwrap(), None, "the lease of before");
     held.lane.rollback().await;
     let mut late = held.another_lane().await;
-    late.open(&SliceLease { token: held.lease.token + 1, holder: successor.holder, ..held.lease.clone() }, 10)
-        .await
-        .unwrap()
-        .expect("the successor's slice");
+    late.open(
+        &SliceLease { token: held.lease.token + 1, holder: successor.holder, ..held.lease.clone() },
+        Stretch::of_rows(10),
+    )
+    .await
+    .unwrap()
+    .expect("the successor's slice");
     assert!(late.checkpoint(&held.lease, &in_hand, applied).await.unwrap().is_none(), "the lease of before");
 }
 
@@ -167,7 +172,7 @@ async fn after_a_rollback_nothing_is_left(target: Target) {
     assert!(held.checkpoint_matches(&lease, 0).await);
     held.lane.rollback().await;
     assert_eq!(target.number("select count(*) from items where applied = 1").await, 0);
-    let again = held.lane.open(&lease, 10).await.unwrap().expect("our slice");
+    let again = held.lane.open(&lease, Stretch::of_rows(10)).await.unwrap().expect("our slice");
     assert_eq!((again.seq, again.range.after), (0, None));
 }
 

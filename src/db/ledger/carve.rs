@@ -21,9 +21,9 @@ pub(crate) async fn carve<S: Session>(
     session.fetch(&one_at_a_time, &[lease.run.into()]).await?;
     let is_ours = "s.run_id = $1 and s.pass = $2 and s.slice = $4 and s.seq = $5 and s.token = $6 and s.holder = $7";
     let add = format!(
-        "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, set_aside, token, holder) \
+        "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, set_aside, token, holder, walk, part) \
          select s.run_id, s.pass, (select max(o.slice) + 1 from {slice} as o where o.run_id = $1 and o.pass = $2), \
-         s.after_key, $3, s.cursor_key, (1 = 1), s.token, s.holder from {slice} as s \
+         s.after_key, $3, s.cursor_key, (1 = 1), s.token, s.holder, s.walk, s.part from {slice} as s \
          where {is_ours} and s.through_key <> $3"
     );
     let begin_later = format!(

@@ -43,8 +43,8 @@ pub(crate) use recorded::MEND;
 pub use report::{Report, TimeSpent};
 pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
-pub use slices::SliceRecord;
 pub(crate) use slices::read_key;
+pub use slices::{NewPass, SliceRecord};
 
 /// State changes are single rows: what takes longer than this waits for somebody else.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);

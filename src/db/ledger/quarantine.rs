@@ -6,7 +6,7 @@ use super::slices::read_key;
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, RowFault};
 use crate::db::session::{Row, Session, Value};
-use crate::db::{OpenBatch, RowAside, SliceLease};
+use crate::db::{RowAside, SliceLease};
 use crate::key::Key;
 
 /// A row that was set aside, as it is recorded.
@@ -36,16 +36,16 @@ pub struct QuarantinedRow {
     pub at: f64,
 }
 
-/// Sets the one row of the batch aside, in the batch's transaction. `false`: the run's limit is reached, so nothing was
+/// Sets the row of that key aside, in the batch's transaction. `false`: the run's limit is reached, so nothing was
 /// written and the caller rolls back.
 pub(crate) async fn set_row_aside<S: Session>(
     session: &mut S,
     dialect: Dialect,
     lease: &SliceLease,
-    batch: &OpenBatch,
+    key: &Key,
     aside: &RowAside<'_>,
 ) -> Result<bool, Failure> {
-    let key = batch.range.through.to_stored();
+    let key = key.to_stored();
     let quarantine = dialect.state_table("quarantine");
     let known = format!("select 1 from {quarantine} where run_id = $1 and key = $2 and resolved_at is null");
     if !session.fetch(&known, &[lease.run.into(), key.as_str().into()]).await?.is_empty() {

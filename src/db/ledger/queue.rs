@@ -5,7 +5,7 @@
 use super::Ledger;
 use super::events::NewEvent;
 use super::moves::Move;
-use super::runs::{NewRun, RunRecord};
+use super::runs::{NewRun, RunRecord, stored_ends};
 use super::slices::NewSlice;
 use crate::db::failure::{Class, Failure};
 use crate::db::session::Value;
@@ -203,24 +203,25 @@ impl Ledger {
         self.lock_run(run).await?;
         let sql = format!(
             "update {} set table_name = $2, place = $3, bound_key = $4, swept = ($5 = 1), estimated_rows = $6, \
-             sizes_before = $7, planned = true where id = $1 and not planned and state <> 'cancelled'",
+             ends = $7, sizes_before = $8, planned = true where id = $1 and not planned and state <> 'cancelled'",
             self.dialect.state_table("run"),
         );
-        let bound = plan.bound.as_ref().map(Key::to_stored);
-        let values: [Value; 7] = [
+        let bound = plan.extent.bound.as_ref().map(Key::to_stored);
+        let values: [Value; 8] = [
             run.into(),
             plan.table_name.as_str().into(),
             plan.place.as_str().into(),
             bound.as_deref().into(),
             i64::from(plan.swept).into(),
             plan.estimated_rows.into(),
+            stored_ends(&plan.extent).as_deref().into(),
             plan.stored_sizes().as_deref().into(),
         ];
         if self.session.execute(&sql, &values).await? == 0 {
             return Ok(());
         }
-        for (number, range) in (0..).zip(&plan.slices) {
-            self.insert_slice(&NewSlice { run, pass: 0, number, range }).await?;
+        for (number, (route, range)) in (0..).zip(&plan.slices) {
+            self.insert_slice(&NewSlice { run, pass: 0, number, route, range }).await?;
         }
         let detail = format!("{} slices of {}", plan.slices.len(), plan.table_name);
         let event = NewEvent { detail: Some(&detail), ..NewEvent::new(run, "planned", &plan.actor) };

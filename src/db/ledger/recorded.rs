@@ -3,7 +3,9 @@
 
 use crate::db::failure::Failure;
 use crate::db::session::Row;
+use crate::job::TableName;
 use crate::key::Key;
+use crate::plan::{End, Order};
 use crate::run::RunState;
 
 /// What to do about a row of the state tables that cannot be believed.
@@ -43,6 +45,31 @@ impl<'a> Recorded<'a> {
     pub(super) fn key_or_null(&self, column: usize, name: &str) -> Result<Option<Key>, Failure> {
         let is_null = self.row.is_null(column);
         (!is_null).then(|| self.key(column, name)).transpose()
+    }
+
+    /// In which order a slice goes.
+    pub(super) fn order(&self, column: usize, name: &str) -> Result<Order, Failure> {
+        let word = self.text(column, name)?;
+        Order::from_word(&word).ok_or_else(|| self.strange(format!("{name} is no way to walk")))
+    }
+
+    /// The name of a table, or none.
+    pub(super) fn table_or_null(&self, column: usize, name: &str) -> Result<Option<TableName>, Failure> {
+        if self.row.is_null(column) {
+            return Ok(None);
+        }
+        let table = TableName::parse(&self.text(column, name)?);
+        table.map(Some).map_err(|_| self.strange(format!("{name} is no name of a table")))
+    }
+
+    /// Where the parts of a walk end; none are recorded of a plain one.
+    pub(super) fn ends(&self, column: usize, name: &str) -> Result<Vec<End>, Failure> {
+        if self.row.is_null(column) {
+            return Ok(Vec::new());
+        }
+        // Without the parser's words: they repeat the text, and it may be a row's.
+        serde_json::from_str(&self.text(column, name)?)
+            .map_err(|_| self.strange(format!("{name} are no ends of a walk")))
     }
 
     /// A run's state.

@@ -9,7 +9,7 @@ use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
 use crate::pace::PaceReport;
-use crate::plan::TableSizes;
+use crate::plan::{End, Extent, Route, TableSizes};
 use crate::run::RunState;
 use crate::runner::Runner;
 
@@ -32,6 +32,8 @@ pub struct RunRecord {
     pub state: RunState,
     /// The frozen upper bound; `None`: the table was empty.
     pub bound: Option<Key>,
+    /// Where the parts of its walk end, unless it goes over the whole table by its key.
+    pub ends: Vec<End>,
     /// Whether a sweep proves its end.
     pub swept: bool,
     /// Rows of the table at the start, from statistics.
@@ -91,14 +93,14 @@ pub struct NewRun {
     pub table_name: String,
     /// Server, table and columns.
     pub place: String,
-    /// The frozen upper bound.
-    pub bound: Option<Key>,
+    /// How far its passes go.
+    pub extent: Extent,
     /// Whether a sweep proves its end.
     pub swept: bool,
     /// Rows of the table, from statistics.
     pub estimated_rows: i64,
-    /// The parts of the walk, ascending.
-    pub slices: Vec<KeyRange>,
+    /// The slices of the walk, those of one part ascending.
+    pub slices: Vec<(Route, KeyRange)>,
     /// How large table and indexes are, where the database tells.
     pub sizes: Option<TableSizes>,
     /// Who asked for it.
@@ -114,6 +116,14 @@ impl NewRun {
 }
 
 impl RunRecord {
+    /// How far its passes go.
+    pub fn extent(&self) -> Extent {
+        match self.ends.as_slice() {
+            [] => Extent::plain(self.bound.clone()),
+            ends => Extent { walk: ends.to_vec(), bound: self.bound.clone() },
+        }
+    }
+
     /// Whether the run is paused, and was to go on by now.
     pub fn pause_is_over(&self) -> bool {
         let is_paused = matches!(self.state, RunState::Pausing | RunState::Paused);
@@ -182,11 +192,11 @@ impl Ledger {
 
     async fn insert_run(&mut self, new: &NewRun) -> Result<i64, Failure> {
         let sql = format!(
-            "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor, \
-             sizes_before) values ($1, $2, $3, $4, $5, 'queued', $6, ($7 = 1), $8, $9, $10) returning id",
+            "insert into {} (job, digest, job_text, table_name, place, state, bound_key, swept, estimated_rows, actor, ends, \
+             sizes_before) values ($1, $2, $3, $4, $5, 'queued', $6, ($7 = 1), $8, $9, $10, $11) returning id",
             self.dialect.state_table("run")
         );
-        let bound = new.bound.as_ref().map(Key::to_stored);
+        let bound = new.extent.bound.as_ref().map(Key::to_stored);
         let values: Vec<Value> = vec![
             new.job.as_str().into(),
             new.digest.as_str().into(),
@@ -197,11 +207,12 @@ impl Ledger {
             i64::from(new.swept).into(),
             new.estimated_rows.into(),
             new.actor.as_str().into(),
+            stored_ends(&new.extent).as_deref().into(),
             new.stored_sizes().as_deref().into(),
         ];
         let id = self.insert_returning_id(&sql, &values).await?;
-        for (number, range) in (0..).zip(&new.slices) {
-            self.insert_slice(&NewSlice { run: id, pass: 0, number, range }).await?;
+        for (number, (route, range)) in (0..).zip(&new.slices) {
+            self.insert_slice(&NewSlice { run: id, pass: 0, number, route, range }).await?;
         }
         let event = NewEvent { to: Some(RunState::Queued), ..NewEvent::new(id, "created", &new.actor) };
         self.insert_event(&event).await?;
@@ -223,13 +234,19 @@ impl Ledger {
     }
 }
 
+/// Only what `bound_key` does not say.
+pub(super) fn stored_ends(extent: &Extent) -> Option<String> {
+    let is_plain = extent.walk.iter().all(|end| end.route.is_plain());
+    (!is_plain).then(|| serde_json::json!(extent.walk).to_string())
+}
+
 fn select_runs(d: Dialect) -> String {
     format!(
         "select r.id, r.job, r.digest, r.job_text, r.table_name, r.place, r.state, r.bound_key, r.swept, \
          r.estimated_rows, r.actor, r.reason, r.failure, r.retries, {created}, {moved}, {ended}, {now}, \
          r.held_seconds, h.holder, h.host, h.boot_id, h.pid, h.pid_started, h.actor, {since}, {expires}, \
          h.eta_low_seconds, h.eta_high_seconds, p.report, {reported}, r.rows_quarantined, r.version, r.submitted, \
-         r.planned, r.priority, {not_before}, {resume_at}, r.sizes_before \
+         r.planned, r.priority, {not_before}, {resume_at}, r.ends, r.sizes_before \
          from {run} as r left join {heartbeat} as h on h.holder = r.holder left join {pace} as p on p.run_id = r.id",
         created = d.seconds("r.created_at"),
         moved = d.seconds("r.moved_at"),
@@ -259,6 +276,7 @@ fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
         place: run.text(5, "place")?,
         state: run.state(6)?,
         bound: run.key_or_null(7, "bound_key")?,
+        ends: run.ends(38, "ends")?,
         swept: run.int(8, "swept")? == 1,
         estimated_rows: run.int(9, "estimated_rows")?,
         actor: row.text_or_null(10),
@@ -281,7 +299,7 @@ fn read_run(row: &Row, table: &str) -> Result<RunRecord, Failure> {
         // A report of another tidegate that this one does not read is no report.
         pace: row.text_or_null(29).and_then(|json| serde_json::from_str(&json).ok()),
         reported_ago: read_at - row.real_or_null(30).unwrap_or(read_at),
-        sizes_before: row.text_or_null(38).and_then(|json| serde_json::from_str(&json).ok()),
+        sizes_before: row.text_or_null(39).and_then(|json| serde_json::from_str(&json).ok()),
     })
 }
 

@@ -5,6 +5,7 @@ use super::recorded::Recorded;
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Value};
 use crate::key::{Key, KeyRange};
+use crate::plan::Route;
 
 /// A slice as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct SliceRecord {
     pub pass: i64,
     /// Its place in the pass.
     pub number: i64,
+    /// Along what it goes, and so what its keys are.
+    pub route: Route,
     /// The rows it covers.
     pub range: KeyRange,
     /// All rows up to here are done.
@@ -33,11 +36,26 @@ pub struct SliceRecord {
     pub set_aside: bool,
 }
 
+/// What a pass after the walk goes over.
+#[derive(Clone, Copy, Debug)]
+pub enum NewPass<'a> {
+    /// The slices of the walk once more.
+    Again {
+        /// Rows that were added above its end.
+        added: Option<&'a KeyRange>,
+    },
+    /// These ranges of keys, the first one open below.
+    Of(&'a [KeyRange]),
+    /// All keys; it is done already, and nothing was in scope.
+    FoundNothing(&'a KeyRange),
+}
+
 /// A slice to be.
 pub(super) struct NewSlice<'a> {
     pub(super) run: i64,
     pub(super) pass: i64,
     pub(super) number: i64,
+    pub(super) route: &'a Route,
     pub(super) range: &'a KeyRange,
 }
 
@@ -62,7 +80,7 @@ impl Ledger {
     async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token, set_aside from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside, walk, part from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
         self.session.fetch(&sql, &[run.into()]).await
@@ -73,20 +91,14 @@ impl Ledger {
         rows.iter().map(|row| read_slice(row, &table, run)).collect()
     }
 
-    /// Records another pass over the same parts, held by `holder`, with `added` behind them. Nothing happens when it is
-    /// there already: the last runner may have died right after. `false`: `holder` does not have the run now.
+    /// Records another pass, held by `holder`. Nothing happens when it is there already: the last runner may have died right
+    /// after. `false`: `holder` does not have the run now.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn add_pass(
-        &mut self,
-        run: i64,
-        pass: i64,
-        holder: &str,
-        added: Option<&KeyRange>,
-    ) -> Result<bool, Failure> {
+    pub async fn add_pass(&mut self, run: i64, pass: i64, holder: &str, new: NewPass<'_>) -> Result<bool, Failure> {
         self.begin().await?;
-        let added = self.add_pass_in_transaction(run, pass, holder, added).await;
+        let added = self.add_pass_in_transaction(run, pass, holder, new).await;
         self.end(added, "record the next pass").await
     }
 
@@ -95,12 +107,46 @@ impl Ledger {
         run: i64,
         pass: i64,
         holder: &str,
-        added: Option<&KeyRange>,
+        new: NewPass<'_>,
     ) -> Result<bool, Failure> {
         let (_, held) = self.lock_run(run).await?;
         if held.is_none_or(|held| held.runner.holder != holder) {
             return Ok(false);
         }
+        match new {
+            NewPass::Again { added } => self.copy_pass(run, pass, holder, added).await?,
+            NewPass::Of(ranges) => self.insert_pass(run, pass, holder, ranges, false).await?,
+            NewPass::FoundNothing(whole) => {
+                self.insert_pass(run, pass, holder, std::slice::from_ref(whole), true).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The slices of a pass that are not those of the walk.
+    async fn insert_pass(
+        &mut self,
+        run: i64,
+        pass: i64,
+        holder: &str,
+        ranges: &[KeyRange],
+        is_done: bool,
+    ) -> Result<(), Failure> {
+        let slice = self.dialect.state_table("slice");
+        let known = format!("select slice from {slice} where run_id = $1 and pass = $2 limit 1");
+        if !self.session.fetch(&known, &[run.into(), pass.into()]).await?.is_empty() {
+            return Ok(());
+        }
+        for (number, range) in (0..).zip(ranges) {
+            self.insert_slice(&NewSlice { run, pass, number, route: &Route::default(), range }).await?;
+        }
+        let end = if is_done { ", cursor_key = through_key, done = (1 = 1)" } else { "" };
+        let own = format!("update {slice} set token = 1, holder = $3{end} where run_id = $1 and pass = $2");
+        self.session.execute(&own, &[run.into(), pass.into(), holder.into()]).await.map(drop)
+    }
+
+    /// The slices of the walk once more, with `added` behind them.
+    async fn copy_pass(&mut self, run: i64, pass: i64, holder: &str, added: Option<&KeyRange>) -> Result<(), Failure> {
         let slice = self.dialect.state_table("slice");
         let sql = format!(
             "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, token, holder) \
@@ -108,26 +154,29 @@ impl Ledger {
              where run_id = $1 and pass = 0 on conflict (run_id, pass, slice) do nothing"
         );
         let copied = self.session.execute(&sql, &[run.into(), pass.into(), holder.into()]).await?;
-        let Some(range) = added.filter(|_| copied > 0) else { return Ok(true) };
+        let Some(range) = added.filter(|_| copied > 0) else { return Ok(()) };
         let number = i64::try_from(copied).unwrap_or(i64::MAX);
-        self.insert_slice(&NewSlice { run, pass, number, range }).await?;
+        self.insert_slice(&NewSlice { run, pass, number, route: &Route::default(), range }).await?;
         let own = format!("update {slice} set token = 1, holder = $3 where run_id = $1 and pass = $2 and slice = $4");
-        self.session.execute(&own, &[run.into(), pass.into(), holder.into(), number.into()]).await.map(|_| true)
+        self.session.execute(&own, &[run.into(), pass.into(), holder.into(), number.into()]).await.map(drop)
     }
 
     /// Adds one slice; the caller's transaction.
     pub(super) async fn insert_slice(&mut self, new: &NewSlice<'_>) -> Result<(), Failure> {
         let sql = format!(
-            "insert into {} (run_id, pass, slice, after_key, through_key, cursor_key) values ($1, $2, $3, $4, $5, $4)",
+            "insert into {} (run_id, pass, slice, after_key, through_key, cursor_key, walk, part) \
+             values ($1, $2, $3, $4, $5, $4, $6, $7)",
             self.dialect.state_table("slice")
         );
         let after = new.range.after.as_ref().map(Key::to_stored);
-        let values: [Value; 5] = [
+        let values: [Value; 7] = [
             new.run.into(),
             new.pass.into(),
             new.number.into(),
             after.as_deref().into(),
             new.range.through.to_stored().as_str().into(),
+            new.route.order.as_str().into(),
+            new.route.part.as_ref().map(ToString::to_string).as_deref().into(),
         ];
         self.session.execute(&sql, &values).await.map(drop)
     }
@@ -140,6 +189,7 @@ fn read_slice(row: &Row, table: &str, run: i64) -> Result<SliceRecord, Failure> 
     Ok(SliceRecord {
         pass,
         number,
+        route: Route { order: row.order(12, "walk")?, part: row.table_or_null(13, "part")? },
         range: KeyRange { after: row.key_or_null(2, "after_key")?, through: row.key(3, "through_key")? },
         cursor: row.key_or_null(4, "cursor_key")?,
         seq: row.int(5, "seq")?,
@@ -181,9 +231,12 @@ mod tests {
             value(proptest::collection::vec(".{0,4}", 1..4).prop_map(|parts| Value::Text(Key::new(parts).to_stored())))
         };
         let key = || prop_oneof![4 => key(), 1 => Just(Value::Null)].boxed();
-        let columns = vec![int(), int(), key(), key(), key(), int(), int(), int(), int(), int(), int()];
-        (columns, 0..=11_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
-            row.truncate(if is_cut == 0 { end } else { 11 });
+        let walk = value(prop_oneof![Just("key"), Just("physical")].prop_map(Value::from)).boxed();
+        let part = prop_oneof![3 => Just(Value::Null), 1 => value(Just(Value::from("public.items_2026")))].boxed();
+        let ints = vec![int(), int(), int(), int(), int(), int(), int()];
+        let columns = [vec![int(), int(), key(), key(), key()], ints, vec![walk, part]].concat();
+        (columns, 0..=14_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
+            row.truncate(if is_cut == 0 { end } else { 14 });
             row
         })
     }

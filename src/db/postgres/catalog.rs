@@ -1,6 +1,7 @@
 //! What does PostgreSQL know about a table? Catalog and statistics only, in a read-only transaction.
 
 use super::connect::PostgresSession;
+use super::heap;
 use super::privileges::{missing_on_schemas, missing_on_state, missing_on_tables, missing_to_vacuum};
 use super::spelling::BEGIN_READING;
 use crate::db::dialect::{Dialect, literal};
@@ -92,6 +93,7 @@ async fn table(session: &mut PostgresSession, name: &TableName, event: u8) -> Re
         if row.int(5)? == 1 {
             facts.estimated_rows = estimated_rows(session, name).await?;
             facts.row_bytes = row_bytes(session, name, facts.estimated_rows).await?;
+            heap::add_to(session, name, &mut facts).await?;
         }
     }
     Ok(Some(facts))
@@ -136,6 +138,7 @@ async fn columns(session: &mut PostgresSession, regclass: &str) -> Result<Vec<Co
                 nullable: row.int(2)? == 0,
                 generated: row.int(3)? == 1,
                 text_depends_on: text_depends_on(&row.text(4)?),
+                correlation: None,
             })
         })
         .collect()

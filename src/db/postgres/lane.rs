@@ -3,22 +3,31 @@
 //! neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
-use super::range::change;
-use super::spelling::{BY_CHOICE, BY_INDEX, bound, key_as_stored, key_values, place_expression, settings};
+use super::range::{change, key_at, narrowed};
+use super::spelling::{BY_CHOICE, BY_INDEX, belongs, bound, key_as_stored, key_values, place_expression, settings};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
-use crate::db::session::Session;
+use crate::db::session::{Row, Session};
 use crate::db::statement::{BatchStatements, Rows};
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
+use crate::db::{
+    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, TriedAside,
+};
 use crate::job::Batch;
 use crate::key::KeyRange;
-use crate::plan::Work;
+use crate::pace::{Look, Stretch};
+use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
 use std::time::Duration;
 
 /// How much longer than the server's own statement timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The look-up of an end that is the slice's own.
+const NOWHERE: &str = "select null::text";
+
+/// SQLSTATE of a table that there is not.
+const UNDEFINED_TABLE: &str = "42P01";
 
 /// One worker's connection.
 pub(super) struct PostgresLane {
@@ -68,21 +77,18 @@ impl PostgresLane {
     /// The end of the range is looked up in the output of the locking read, because what stands there is computed anew
     /// when the lock had to be waited for; a joined look-up would keep the end that belongs to the old cursor. The
     /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
-    fn opening(&self, lease: &SliceLease, rows: u32) -> String {
-        let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
-        let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
-        let output = key_as_stored(&self.statements.work().key);
-        let end = self.statements.boundary_where(&output, &range, rows);
+    fn opening(&self, lease: &SliceLease, end: &str) -> String {
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal}, pg_backend_pid() \
-             from tidegate.slice as s \
+             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal}, pg_backend_pid(), \
+             {belongs} from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
              and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
              and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
             settings = self.settings,
             place = place_expression(self.statements.work()),
+            belongs = belongs(self.statements.work(), self.statements.route()),
             wal = Dialect::Postgres.wal_position(),
             run = lease.run,
             pass = lease.pass,
@@ -92,19 +98,75 @@ impl PostgresLane {
         )
     }
 
+    /// Looks up where a range of the slice ends that the opening locks.
+    fn end_of_range(&self, stretch: Stretch) -> String {
+        let rows = match stretch.look {
+            Look::Count => stretch.rows,
+            Look::Among(rows) => rows,
+            // Whatever comes in scope before it is in the range.
+            Look::ByIndex => return NOWHERE.to_owned(),
+        };
+        let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
+        let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
+        self.statements.boundary_where(&key_as_stored(self.statements.position()), &range, rows)
+    }
+
+    /// Takes the statements along for another part of the table, or another way through it.
+    fn follow(&mut self, route: &Route) {
+        if self.statements.route() != route {
+            self.statements = self.statements.clone().along(route);
+        }
+    }
+
+    /// Where a dropped partition stood, its name is an error; what is left of the slice is gone with it.
+    async fn open_gone(&mut self, lease: &SliceLease, failure: Failure) -> Result<Option<OpenBatch>, Failure> {
+        self.session.rollback().await;
+        let answer = self.session.script(&self.opening(lease, NOWHERE)).await?;
+        match answer.first() {
+            None => Ok(None),
+            Some(row) if row.int_or_null(7) != Some(1) => self.gone(row).map(Some),
+            Some(_) => Err(failure),
+        }
+    }
+
+    /// The rest of a slice whose partition is none of the table's any more.
+    fn gone(&self, row: &Row) -> Result<OpenBatch, Failure> {
+        self.proves_the_place(&row.text(3)?)?;
+        let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
+        let range = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
+        Ok(OpenBatch { seq: row.int(0)?, range, rows: None, in_scope: Some(0), gone: true, wal_position: None })
+    }
+
+    fn rows_of(lease: &SliceLease, range: &KeyRange) -> Rows {
+        let open_below = range.after.is_none();
+        match lease.pass {
+            0 => Rows::Range { open_below },
+            _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
+        }
+    }
+
     /// The parts of a stored key, each cast to its column's type.
     fn stored_key(&self, column: &str) -> Vec<String> {
-        let key = self.statements.work().key.iter().enumerate();
+        let key = self.statements.position().iter().enumerate();
         key.map(|(i, part)| format!("({column}::json ->> {i})::{}", part.sql_type)).collect()
     }
 }
 
 #[async_trait]
 impl Lane for PostgresLane {
-    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+    async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.enter(Phase::Begin);
-        let answer = self.session.script(&self.opening(lease, rows)).await?;
+        self.follow(&lease.route);
+        let answer = match self.session.script(&self.opening(lease, &self.end_of_range(stretch))).await {
+            Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
+                return self.open_gone(lease, failure).await;
+            }
+            answer => answer?,
+        };
         let Some(row) = answer.first() else { return Ok(None) };
+        if row.int_or_null(7) != Some(1) {
+            return self.gone(row).map(Some);
+        }
         self.proves_the_place(&row.text(3)?)?;
         self.process = row.int_or_null(6);
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
@@ -112,27 +174,25 @@ impl Lane for PostgresLane {
             // The slice's first batch, or a server that fell back in time: the other statement fits.
             self.open_below = after.is_none();
             self.session.rollback().await;
-            return self.open(lease, rows).await;
+            return self.open(lease, stretch).await;
         }
         let end = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
-        let rows = end.is_some().then_some(rows);
-        let through = end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)?;
-        Ok(Some(OpenBatch {
-            seq: row.int(0)?,
-            range: KeyRange { after, through },
-            rows,
-            wal_position: row.int_or_null(5),
-        }))
+        let rows = end.as_ref().map(|_| if let Look::Among(rows) = stretch.look { rows } else { stretch.rows });
+        let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)? };
+        let (seq, wal_position) = (row.int(0)?, row.int_or_null(5));
+        let batch = OpenBatch { seq, range, rows, in_scope: None, gone: false, wal_position };
+        match stretch.look {
+            Look::Count => Ok(Some(batch)),
+            Look::Among(_) | Look::ByIndex => {
+                let rows = Self::rows_of(lease, &batch.range);
+                narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await.map(Some)
+            }
+        }
     }
 
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
         self.enter(Phase::Apply);
-        let open_below = range.after.is_none();
-        let rows = match lease.pass {
-            0 => Rows::Range { open_below },
-            _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
-        };
-        change(&mut self.session, &self.statements, rows, &bound(range)).await
+        change(&mut self.session, &self.statements, Self::rows_of(lease, range), &bound(range)).await
     }
 
     async fn checkpoint(
@@ -150,9 +210,15 @@ impl Lane for PostgresLane {
         lease: &SliceLease,
         batch: &OpenBatch,
         aside: &RowAside<'_>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<SetAside, Failure> {
         self.enter(Phase::Checkpoint);
-        ledger::set_row_aside(&mut self.session, Dialect::Postgres, lease, batch, aside).await
+        let key = match lease.route.order {
+            Order::Key => Some(batch.range.through.clone()),
+            Order::Physical => key_at(&mut self.session, &self.statements, &batch.range).await?,
+        };
+        let Some(row) = &key else { return Ok(SetAside { key, within_limit: true }) };
+        let within_limit = ledger::set_row_aside(&mut self.session, Dialect::Postgres, lease, row, aside).await?;
+        Ok(SetAside { key, within_limit })
     }
 
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
@@ -162,6 +228,7 @@ impl Lane for PostgresLane {
 
     async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
         self.enter(Phase::Begin);
+        self.follow(&Route::default());
         self.session.script(&format!("begin; {}", self.settings)).await?;
         let key = key_values(&row.key);
         let place = place_expression(self.statements.work());

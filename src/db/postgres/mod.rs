@@ -12,9 +12,11 @@ mod blockers;
 mod catalog;
 mod connect;
 mod connector;
+mod cuts;
 mod dead_rows;
 mod destination;
 mod failure;
+mod heap;
 mod host;
 mod lane;
 mod measured;
@@ -22,8 +24,10 @@ mod parameter;
 mod password_file;
 mod pooler;
 mod privileges;
+mod query_plan;
 mod range;
 mod sample;
+mod scope;
 mod signals;
 mod sizes;
 mod spelling;
@@ -41,7 +45,7 @@ use super::{Blocker, Database, DeadRows, Dialect, GiveUp, Lane, SessionId, Stray
 use crate::job::{Batch, Job, TableName};
 use crate::key::Key;
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
+use crate::plan::{Facts, Order, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use connector::Connector;
 use spelling::BEGIN_READING;
@@ -88,9 +92,38 @@ impl Database for Postgres {
         Ok(facts)
     }
 
-    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
+    async fn survey(&self, work: &Work, rows: u32, slices: usize, order: Order) -> Result<Survey, Failure> {
         let mut session = self.connector.connect().await?;
-        survey::survey(&mut session, work, rows, slices).await
+        survey::survey(&mut session, work, rows, slices, order).await
+    }
+
+    async fn scope_index(&self, work: &Work) -> Result<Option<String>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let index = scope::scope_index(&mut session, work).await;
+        session.rollback().await;
+        index
+            .map_err(|failure| failure.while_doing(format!("look for an index on the rows of {} in scope", work.table)))
+    }
+
+    async fn cuts(&self, work: &Work, bound: &Key, slices: usize) -> Result<Vec<Key>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let cuts = cuts::below(&mut session, work, bound, slices).await;
+        session.rollback().await;
+        cuts.map_err(|failure| failure.while_doing(format!("cut {} into slices", work.table)))
+    }
+
+    async fn partitions(&self, work: &Work) -> Result<Vec<TableName>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let leaves = heap::leaves(&mut session, &work.table).await;
+        let leaves = leaves.map_err(|failure| failure.while_doing(format!("list the partitions of {}", work.table)))?;
+        Ok(leaves.into_iter().filter_map(|leaf| leaf.part).collect())
+    }
+
+    async fn any_in_scope(&self, work: &Work, run: i64, limit: Duration) -> Result<Option<bool>, Failure> {
+        let mut session = self.connector.connect().await?;
+        let any = scope::any_in_scope(&mut session, work, run, limit).await;
+        session.rollback().await;
+        any.map_err(|failure| failure.while_doing(format!("look whether a row of {} is in scope", work.table)))
     }
 
     async fn sample(

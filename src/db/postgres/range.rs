@@ -3,11 +3,11 @@
 
 use super::connect::PostgresSession;
 use super::spelling::{bound, key_as_stored};
-use crate::db::Applied;
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
 use crate::db::session::{Session, Value, first_text};
 use crate::db::statement::{BatchStatements, CountedBy, Rows};
+use crate::db::{Applied, OpenBatch};
 use crate::key::{Key, KeyRange};
 
 /// The key `rows` rows into the range. `None`: fewer are left.
@@ -18,9 +18,38 @@ pub(super) async fn range_end(
     rows: u32,
 ) -> Result<Option<Key>, Failure> {
     let condition = statements.range_condition(range.after.is_none());
-    let sql = statements.boundary_where(&key_as_stored(&statements.work().key), &condition, rows);
+    let sql = statements.boundary_where(&key_as_stored(statements.position()), &condition, rows);
     let end = session.fetch(&sql, &bound(range)).await?;
     first_text(&end).map(|text| read_key(&text)).transpose()
+}
+
+/// The batch as far as it has `most` rows in scope; how many it has is known then.
+pub(super) async fn narrowed(
+    session: &mut PostgresSession,
+    statements: &BatchStatements,
+    batch: OpenBatch,
+    rows: Rows,
+    most: u32,
+) -> Result<OpenBatch, Failure> {
+    let sql = statements.last_in_scope(&key_as_stored(statements.position()), 1, rows, most);
+    let last = session.fetch(&sql, &bound(&batch.range)).await?;
+    let Some(last) = last.first() else { return Ok(batch.with_in_scope(0)) };
+    match u32::try_from(last.int(1)?) {
+        Ok(number) if number < most => Ok(batch.with_in_scope(number)),
+        _ => Ok(batch.ending_at(read_key(&last.text(0)?)?, most)),
+    }
+}
+
+/// The key of the one row that lies in this range of places. `None`: it is not there any more.
+pub(super) async fn key_at(
+    session: &mut PostgresSession,
+    statements: &BatchStatements,
+    range: &KeyRange,
+) -> Result<Option<Key>, Failure> {
+    let key = key_as_stored(&statements.work().key);
+    let condition = statements.range_condition(range.after.is_none());
+    let rows = session.fetch(&statements.boundary_where(&key, &condition, 1), &bound(range)).await?;
+    first_text(&rows).map(|text| read_key(&text)).transpose()
 }
 
 /// Changes these rows; `values` are their keys.

@@ -6,7 +6,7 @@ use crate::db::session::Value;
 use crate::db::statement::BatchStatements;
 use crate::job::{Batch, TableName};
 use crate::key::{Key, KeyRange};
-use crate::plan::{KeyColumn, Work};
+use crate::plan::{KeyColumn, Route, Work};
 use std::time::Duration;
 
 /// The text of keys, and of the user's casts, must not depend on who runs the job; a policy that hides rows becomes an
@@ -89,6 +89,15 @@ pub(super) fn place_expression(work: &Work) -> String {
          a.attcollation, ',' order by a.attnum)), 'no columns') from pg_catalog.pg_attribute as a \
          where a.attrelid = to_regclass({table}) and not a.attisdropped and a.attname in ({names}))",
         names = names.join(", ")
+    )
+}
+
+/// Whether the route's partition is one of the table's; whoever has no partition of its own has all of them.
+pub(super) fn belongs(work: &Work, route: &Route) -> String {
+    let Some(part) = &route.part else { return "true".to_owned() };
+    let [table, part] = [&work.table, part].map(|name| literal(&Dialect::Postgres.table(name)));
+    format!(
+        "exists (select from pg_partition_ancestors(to_regclass({part})) as p where p.relid = to_regclass({table}))"
     )
 }
 

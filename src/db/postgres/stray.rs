@@ -8,7 +8,8 @@ use crate::db::dialect::{Dialect, quote};
 use crate::db::failure::Failure;
 use crate::db::ledger::SliceRecord;
 use crate::db::session::Session;
-use crate::plan::Work;
+use crate::db::statement::BatchStatements;
+use crate::plan::{Order, Route, Work};
 use serde_json::json;
 
 /// The first slice whose cursor is not one of its own, by its place in `slices`. The caller ends the transaction.
@@ -17,12 +18,35 @@ pub(super) async fn stray(
     work: &Work,
     slices: &[SliceRecord],
 ) -> Result<Option<(usize, Stray)>, Failure> {
-    match outside(session, work, slices).await {
+    let mut first = None;
+    for order in [Order::Key, Order::Physical] {
+        let (places, of_order): (Vec<_>, Vec<_>) =
+            slices.iter().enumerate().filter(|(_, slice)| slice.route.order == order).unzip();
+        if let Some((place, stray)) = stray_of_order(session, work, order, &of_order).await? {
+            let found = (places[place], stray);
+            first = first.filter(|(known, _)| *known < found.0).or(Some(found));
+        }
+    }
+    Ok(first)
+}
+
+async fn stray_of_order(
+    session: &mut PostgresSession,
+    work: &Work,
+    order: Order,
+    slices: &[&SliceRecord],
+) -> Result<Option<(usize, Stray)>, Failure> {
+    if slices.is_empty() {
+        return Ok(None);
+    }
+    let route = Route { order, part: None };
+    let statements = BatchStatements::new(Dialect::Postgres, work.clone()).along(&route);
+    match outside(session, &statements, slices).await {
         Ok(place) => Ok(place.map(|place| (place, Stray::Outside))),
         // Of all slices at once the server does not say which; one at a time it does.
         Err(failure) if is_unreadable(&failure) => {
             for (place, slice) in slices.iter().enumerate() {
-                match outside(session, work, std::slice::from_ref(slice)).await {
+                match outside(session, &statements, &[slice]).await {
                     Err(failure) if is_unreadable(&failure) => return Ok(Some((place, Stray::Unreadable))),
                     answer => drop(answer?),
                 }
@@ -38,30 +62,34 @@ fn is_unreadable(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(|code| code.starts_with("22"))
 }
 
-async fn outside(session: &mut PostgresSession, work: &Work, slices: &[SliceRecord]) -> Result<Option<usize>, Failure> {
+async fn outside(
+    session: &mut PostgresSession,
+    statements: &BatchStatements,
+    slices: &[&SliceRecord],
+) -> Result<Option<usize>, Failure> {
     session.rollback().await;
     session.script(&begin_survey()).await?;
     let keys: Vec<_> =
         slices.iter().map(|slice| json!([slice.range.after, slice.cursor, slice.range.through])).collect();
-    let rows = session.fetch(&outside_sql(work), &[json!(keys).to_string().as_str().into()]).await?;
+    let rows = session.fetch(&outside_sql(statements), &[json!(keys).to_string().as_str().into()]).await?;
     Ok(rows.first().and_then(|row| row.int_or_null(0)).and_then(|place| usize::try_from(place - 1).ok()))
 }
 
 /// The table is joined by a condition that is never true, and read nowhere: what it gives is the collation of each
 /// column, which a text that is cast does not have.
-fn outside_sql(work: &Work) -> String {
+fn outside_sql(statements: &BatchStatements) -> String {
     let key = |which: usize| {
         let part = |(i, column): (usize, &crate::plan::KeyColumn)| {
             let (name, sql_type) = (quote(&column.name), &column.sql_type);
             format!("case when false then t.{name} else (s.keys -> {which} ->> {i})::{sql_type} end")
         };
-        format!("row({})", work.key.iter().enumerate().map(part).collect::<Vec<_>>().join(", "))
+        format!("row({})", statements.position().iter().enumerate().map(part).collect::<Vec<_>>().join(", "))
     };
     let [after, cursor, through] = [0, 1, 2].map(key);
     format!(
         "select s.place from json_array_elements($1::text::json) with ordinality as s (keys, place) \
          left join {table} as t on false \
          where {after} > {cursor} or {cursor} > {through} order by s.place limit 1",
-        table = Dialect::Postgres.table(&work.table),
+        table = statements.table(),
     )
 }

@@ -135,7 +135,7 @@ impl Column {
         let nullable = !self.not_null && rowid_alias != Some(&self.name);
         let (name, sql_type, generated) = (self.name, self.sql_type, self.generated);
         // A key is kept as a value in its storage class, which no setting touches.
-        ColumnFacts { name, sql_type, nullable, generated, text_depends_on: None }
+        ColumnFacts { name, sql_type, nullable, generated, text_depends_on: None, correlation: None }
     }
 }
 

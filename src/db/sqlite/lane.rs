@@ -4,15 +4,18 @@
 use super::connect::{BEGIN_WRITING, SqliteSession};
 use super::key_text;
 use super::place::place_expression;
-use super::range::{change, range_end};
+use super::range::{change, narrowed, range_end};
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
 use crate::db::session::Session;
 use crate::db::statement::{BatchStatements, Rows};
-use crate::db::{Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SliceLease, TriedAside};
+use crate::db::{
+    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, TriedAside,
+};
 use crate::job::Batch;
 use crate::key::KeyRange;
+use crate::pace::{Look, Stretch};
 use crate::plan::Work;
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
@@ -48,7 +51,7 @@ impl SqliteLane {
         ))
     }
 
-    async fn open_as_writer(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+    async fn open_as_writer(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         let sql = format!(
             "select s.seq, s.cursor_key, s.through_key, {place} from tidegate_slice as s \
              where s.run_id = $1 and s.pass = $2 and s.slice = $3 and s.token = $4 and s.holder = $5 and not s.done \
@@ -68,21 +71,29 @@ impl SqliteLane {
         self.proves_the_place(&row.text(3)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
-        let end = range_end(&mut self.session, &self.statements, &left, rows).await?;
-        let rows = end.is_some().then_some(rows);
+        let counted = match stretch.look {
+            Look::Among(rows) => rows,
+            Look::Count | Look::ByIndex => stretch.rows,
+        };
+        let end = range_end(&mut self.session, &self.statements, &left, counted).await?;
+        let rows = end.is_some().then_some(counted);
         let range = KeyRange { through: end.unwrap_or(left.through), ..left };
-        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows, wal_position: None }))
+        let batch = OpenBatch { seq: row.int(0)?, range, rows, in_scope: None, gone: false, wal_position: None };
+        match stretch.look {
+            Look::Among(_) => narrowed(&mut self.session, &self.statements, batch, stretch.rows).await.map(Some),
+            Look::Count | Look::ByIndex => Ok(Some(batch)),
+        }
     }
 }
 
 #[async_trait]
 impl Lane for SqliteLane {
-    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+    async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.manners.let_others_write().await;
         self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
         self.manners.begin();
-        let opened = self.open_as_writer(lease, rows).await;
+        let opened = self.open_as_writer(lease, stretch).await;
         if !matches!(opened, Ok(Some(_))) {
             // Nobody else can write before this is over.
             self.rollback().await;
@@ -111,9 +122,11 @@ impl Lane for SqliteLane {
         lease: &SliceLease,
         batch: &OpenBatch,
         aside: &RowAside<'_>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<SetAside, Failure> {
         self.session.enter(Phase::Checkpoint);
-        ledger::set_row_aside(&mut self.session, Dialect::Sqlite, lease, batch, aside).await
+        let key = batch.range.through.clone();
+        let within_limit = ledger::set_row_aside(&mut self.session, Dialect::Sqlite, lease, &key, aside).await?;
+        Ok(SetAside { key: Some(key), within_limit })
     }
 
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {

@@ -28,7 +28,7 @@ use super::{Blocker, Database, DeadRows, Dialect, GiveUp, Lane, SessionId, Stray
 use crate::job::{Batch, Job, TableName};
 use crate::key::Key;
 use crate::pace::Sensor;
-use crate::plan::{Facts, SampledBatch, Survey, TableSizes, Work};
+use crate::plan::{Facts, Order, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use connect::{Connector, LOCK_TIMEOUT};
 use std::path::Path;
@@ -68,9 +68,31 @@ impl Database for Sqlite {
         Ok(facts)
     }
 
-    async fn survey(&self, work: &Work, rows: u32, slices: usize) -> Result<Survey, Failure> {
+    /// Rows lie in the order of their key, so there is no other.
+    async fn survey(&self, work: &Work, rows: u32, slices: usize, _order: Order) -> Result<Survey, Failure> {
         let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
         survey::survey(&mut session, work, rows, slices).await
+    }
+
+    /// SQLite's planner does not say whether it throws rows away, so none is trusted.
+    async fn scope_index(&self, _work: &Work) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    async fn cuts(&self, work: &Work, bound: &Key, slices: usize) -> Result<Vec<Key>, Failure> {
+        let mut session = self.connector.connect(LOCK_TIMEOUT).await?;
+        let cuts = survey::cuts_below(&mut session, work, bound, slices).await;
+        session.rollback().await;
+        cuts.map_err(|failure| failure.while_doing(format!("cut {} into slices", work.table)))
+    }
+
+    async fn partitions(&self, _work: &Work) -> Result<Vec<TableName>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// A statement cannot be given up here before it is done, so none that may be long is begun.
+    async fn any_in_scope(&self, _work: &Work, _run: i64, _limit: Duration) -> Result<Option<bool>, Failure> {
+        Ok(None)
     }
 
     async fn sample(

@@ -3,10 +3,10 @@
 
 use super::connect::SqliteSession;
 use super::key_text;
-use crate::db::Applied;
 use crate::db::failure::Failure;
 use crate::db::session::{Session, Value};
 use crate::db::statement::{BatchStatements, CountedBy, Rows};
+use crate::db::{Applied, OpenBatch};
 use crate::key::{Key, KeyRange};
 use crate::plan::{Action, Work};
 
@@ -19,6 +19,26 @@ pub(super) async fn range_end(
 ) -> Result<Option<Key>, Failure> {
     let sql = statements.boundary(range.after.is_none(), rows);
     session.fetch(&sql, &key_text::bound(range)?).await?.first().map(key_text::key_of).transpose()
+}
+
+/// The batch as far as it has `most` rows in scope; how many it has is known then.
+pub(super) async fn narrowed(
+    session: &mut SqliteSession,
+    statements: &BatchStatements,
+    batch: OpenBatch,
+    most: u32,
+) -> Result<OpenBatch, Failure> {
+    let rows = Rows::Range { open_below: batch.range.after.is_none() };
+    let columns = statements.work().key.len();
+    let sql = statements.last_in_scope(&statements.key_columns(), columns, rows, most);
+    let mut last = session.fetch(&sql, &key_text::bound(&batch.range)?).await?;
+    let Some(last) = last.first_mut() else { return Ok(batch.with_in_scope(0)) };
+    let number = last.int(columns)?.unsigned_abs();
+    last.0.truncate(columns);
+    match u32::try_from(number) {
+        Ok(number) if number < most => Ok(batch.with_in_scope(number)),
+        _ => Ok(batch.ending_at(key_text::key_of(last)?, most)),
+    }
 }
 
 /// Changes these rows, and counts those that are in scope still; `values` are their keys.

@@ -12,7 +12,7 @@ use crate::db::session::{Row, Session, Value};
 use crate::db::statement::{BatchStatements, Rows};
 use crate::job::Expression;
 use crate::key::{Key, KeyRange};
-use crate::plan::{QueryPlan, Statements, Survey, Work};
+use crate::plan::{Leg, QueryPlan, Route, Statements, Survey, Work};
 use std::collections::HashMap;
 
 /// Finds bounds, cuts and query plans, in one snapshot.
@@ -55,10 +55,12 @@ async fn survey_in_transaction(
         explain_change(session, &statements, &[], &mut survey).await?;
         return Ok(survey);
     };
+    let mut leg = Leg { route: Route::default(), last: Some(last.clone()), cuts: Vec::new() };
     if let Some(numbers) = whole_numbers(&first, last)? {
-        survey.cuts = cuts(numbers, slices);
+        leg.cuts = cuts(numbers, slices);
         survey.cut_by = "equal parts of the key's numbers";
     }
+    survey.legs = vec![leg];
     let range = KeyRange { after: Some(first), through: last.clone() };
     survey.boundary_plan = explain(session, work, &statements.boundary(false, rows), &key_text::bound(&range)?).await?;
     // Plans differ with the length of a range where ANALYZE took samples: it is a batch's length that counts.
@@ -66,6 +68,19 @@ async fn survey_in_transaction(
     let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
     explain_change(session, &statements, &key_text::bound(&batch)?, &mut survey).await?;
     Ok(survey)
+}
+
+/// Keys below `bound` that part the table into `slices` parts. The caller ends the transaction.
+pub(super) async fn cuts_below(
+    session: &mut SqliteSession,
+    work: &Work,
+    bound: &Key,
+    slices: usize,
+) -> Result<Vec<Key>, Failure> {
+    session.script(BEGIN_READING).await?;
+    let statements = BatchStatements::new(Dialect::Sqlite, work.clone());
+    let Some(first) = end_key(session, &statements, "").await? else { return Ok(Vec::new()) };
+    Ok(whole_numbers(&first, bound)?.map(|numbers| cuts(numbers, slices)).unwrap_or_default())
 }
 
 /// The last key above `bound`. The caller ends the transaction.

@@ -341,6 +341,8 @@ fn slice_row(id: SliceId, slice: &Slice) -> Vec<Value> {
         Value::Int(slice.done.into()),
         Value::Int(slice.token),
         Value::Int(slice.set_aside.into()),
+        Value::Text("key".to_owned()),
+        Value::Null,
     ]
 }
 

@@ -5,7 +5,7 @@ use super::guard::Guard;
 use super::process::Ground;
 use super::tables::{key, number};
 use super::worker::work;
-use crate::db::{Failure, RunRecord, SliceRecord, Success};
+use crate::db::{Failure, NewPass, RunRecord, SliceRecord, Success};
 use crate::engine::step::{Step, next_step};
 use crate::key::KeyRange;
 use crate::run::RunState;
@@ -64,7 +64,7 @@ impl Ground {
             false => slice.clone(),
         };
         let slices: Vec<_> = slices.iter().map(forget).collect();
-        next_step(&slices, record.bound.as_ref(), swept)
+        next_step(&slices, &record.extent(), swept)
     }
 
     async fn succeed(&self, control: &mut Control, record: &RunRecord) -> Result<Option<Success>, Failure> {
@@ -96,7 +96,9 @@ impl Ground {
         let last = self.here.world().server.tables.rows.keys().last().copied().filter(|last| Some(*last) > bound);
         let added = last.map(|last| KeyRange { after: record.bound.clone(), through: key(last) });
         let holder = self.process.to_string();
-        control.call(async |ledger| ledger.add_pass(1, pass, &holder, added.as_ref()).await).await
+        control
+            .call(async |ledger| ledger.add_pass(1, pass, &holder, NewPass::Again { added: added.as_ref() }).await)
+            .await
     }
 
     async fn reach_unpaused(&self, control: &mut Control, from: RunState, to: RunState) -> Result<bool, Failure> {

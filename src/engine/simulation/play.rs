@@ -271,8 +271,14 @@ impl Play {
     }
 
     fn start(&mut self) {
-        let sizes =
-            Sizes { start: 6, least: 2, most: 12, target_time: Duration::from_secs(3_600), max_wal: u64::MAX / 16 };
+        let sizes = Sizes {
+            start: 6,
+            least: 2,
+            most: 12,
+            scan: 12,
+            target_time: Duration::from_secs(3_600),
+            max_wal: u64::MAX / 16,
+        };
         let process = Process {
             alive: true,
             stalled_until: 0,

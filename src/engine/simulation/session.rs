@@ -8,9 +8,10 @@ use super::world::{Here, Wait};
 use crate::db::wire::{self, Circumstances, Phase, Row, Session, Value};
 use crate::db::{
     Applied, Checkpointed, Class, Dialect, Failure, Lane, Ledger, OpenBatch, QuarantinedRow, RowAside, SessionId,
-    SliceLease, TriedAside,
+    SetAside, SliceLease, TriedAside,
 };
 use crate::key::KeyRange;
+use crate::pace::Stretch;
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -184,13 +185,13 @@ impl BoxedLane {
 
 #[async_trait]
 impl Lane for BoxedLane {
-    async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
+    async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.wire.phase = Phase::Begin;
-        let reply = self.wire.call(Request::Open(self.claim(lease), rows)).await?;
+        let reply = self.wire.call(Request::Open(self.claim(lease), stretch.rows)).await?;
         let Reply::Opened(opened) = reply else { unreachable!("an opening is answered so") };
         Ok(opened.map(|Opened { seq, after, through, rows, .. }| {
             let range = KeyRange { after: after.map(tables::key), through: tables::key(through) };
-            OpenBatch { seq, range, rows, wal_position: None }
+            OpenBatch { seq, range, rows, in_scope: None, gone: false, wal_position: None }
         }))
     }
 
@@ -221,9 +222,11 @@ impl Lane for BoxedLane {
         lease: &SliceLease,
         batch: &OpenBatch,
         aside: &RowAside<'_>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<SetAside, Failure> {
         self.wire.phase = Phase::Checkpoint;
-        wire::set_row_aside(&mut self.wire, Dialect::Postgres, lease, batch, aside).await
+        let key = batch.range.through.clone();
+        let within_limit = wire::set_row_aside(&mut self.wire, Dialect::Postgres, lease, &key, aside).await?;
+        Ok(SetAside { key: Some(key), within_limit })
     }
 
     async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {

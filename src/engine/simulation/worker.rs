@@ -14,7 +14,8 @@ use crate::engine::batch::{self, Committed, Ended, Interrupted};
 use crate::engine::errand::{Errand, Unsettled};
 use crate::engine::settle::{self, Settled};
 use crate::engine::worker::{Strange, strange};
-use crate::pace::{Cost, Stopwatch, TimeLedger};
+use crate::pace::{Cost, Scan, Stopwatch, Stretch, TimeLedger};
+use crate::plan::Route;
 use std::time::{Duration, Instant};
 
 /// Walks slices until none is left or the gate stops.
@@ -50,7 +51,7 @@ enum Turn {
 /// Where a failure was met.
 struct Met<'a> {
     slice: &'a SliceRecord,
-    rows: u32,
+    stretch: Stretch,
     batch: Option<OpenBatch>,
     settling: bool,
 }
@@ -84,7 +85,9 @@ impl Worker {
             self.next = std::mem::take(&mut self.next).over_another_connection();
             self.lane = match self.connect() {
                 Ok(lane) => Some(lane),
-                Err(failure) => return self.answer(failure, Met { slice, rows: 0, batch: None, settling }),
+                Err(failure) => {
+                    return self.answer(failure, Met { slice, stretch: Stretch::of_rows(0), batch: None, settling });
+                }
             };
         }
         let Some(lane) = &mut self.lane else { return Ok(Turn::GoOn) };
@@ -92,9 +95,9 @@ impl Worker {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, *unsettled).await;
         }
-        let rows = next.rows(self.ground.sizing(slice.pass, |sizing| sizing.rows()));
+        let stretch = next.stretch(self.ground.sizing(slice.pass, |sizing| sizing.rows()), Scan::every_row());
         let aside = |failure| RowAside { failure, limit: self.ground.job.quarantine_limit, keep_detail: false };
-        let ended = batch::run(lane.as_mut(), lease, rows, next.deed(aside), &self.time).await;
+        let ended = batch::run(lane.as_mut(), lease, stretch, next.deed(aside), &self.time).await;
         self.tell(|| words(&ended));
         match ended {
             Ok(Ended::Committed(committed)) => Ok(self.committed(&next, slice, &committed)),
@@ -105,13 +108,13 @@ impl Worker {
             Ok(Ended::OtherRow) => Ok(Turn::GoOn),
             Err(Interrupted::RolledBack(failure, batch)) => {
                 self.next = next;
-                self.answer(failure, Met { slice, rows, batch, settling: false })
+                self.answer(failure, Met { slice, stretch, batch, settling: false })
             }
             Err(Interrupted::Ambiguous(sent, failure)) => {
                 if self.ground.has(Guard::Settle) {
-                    self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, rows, errand: next }));
+                    self.next = Errand::Settle(Box::new(Unsettled { sent: *sent, stretch, errand: next }));
                 }
-                self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
+                self.answer(failure, Met { slice, stretch: Stretch::of_rows(0), batch: None, settling: true })
             }
         }
     }
@@ -139,7 +142,7 @@ impl Worker {
             }
             Err(failure) => {
                 self.next = Errand::Settle(Box::new(unsettled));
-                self.answer(failure, Met { slice, rows: 0, batch: None, settling: true })
+                self.answer(failure, Met { slice, stretch: Stretch::of_rows(0), batch: None, settling: true })
             }
         }
     }
@@ -188,7 +191,7 @@ impl Worker {
             in_a_row: self.streak.in_a_row,
             tries: self.streak.tries,
             settling: met.settling,
-            is_smallest: met.batch.is_none() || met.rows <= least,
+            is_smallest: met.batch.is_none() || met.stretch.rows <= least,
             can_be_set_aside: met.batch.is_some() && !met.slice.set_aside,
         });
         self.tell(|| format!("{:?} {:?} asks for {answer:?}", failure.class, failure.code));
@@ -200,7 +203,7 @@ impl Worker {
             }
             Answer::Isolate => {
                 self.next = match self.ground.has(Guard::AloneBeforeAside) {
-                    true => Errand::row_failed(failure, met.rows, met.batch.as_ref())?,
+                    true => Errand::row_failed(failure, met.stretch.rows, met.batch.as_ref())?,
                     false => Errand::row_failed(failure, 1, met.batch.as_ref())?,
                 };
                 return Ok(Turn::GoOn);
@@ -210,10 +213,10 @@ impl Worker {
                 return Ok(Turn::LookAgain);
             }
             Answer::SetAside => {
-                self.next = Errand::Carve(met.rows, String::new());
+                self.next = Errand::Carve(met.stretch.rows, String::new());
                 return Ok(Turn::GoOn);
             }
-            Answer::Smaller => self.ground.sizing(met.slice.pass, |sizing| sizing.shrink(met.rows)),
+            Answer::Smaller => self.ground.sizing(met.slice.pass, |sizing| sizing.shrink(met.stretch.rows)),
             Answer::Reconnect => self.lane = None,
             Answer::Wait if failure.class == Class::Login => self.lane = None,
             Answer::Again | Answer::Wait => {}
@@ -247,7 +250,7 @@ fn words(ended: &Result<Ended, Interrupted>) -> String {
 impl Ground {
     fn slice_lease(&self, slice: &SliceRecord) -> SliceLease {
         let (pass, number, token) = (slice.pass, slice.number, slice.token);
-        SliceLease { run: 1, pass, number, token, holder: self.process.to_string() }
+        SliceLease { run: 1, pass, number, route: Route::default(), token, holder: self.process.to_string() }
     }
 
     /// Waits until a batch may begin, and has it in hand. `false`: none may any more.

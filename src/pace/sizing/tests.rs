@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const MIB: u64 = 1024 * 1024;
 
 fn sizes(start: u32) -> Sizes {
-    Sizes { start, least: 1, most: 10_000, target_time: Duration::from_millis(500), max_wal: 16 * MIB }
+    Sizes { start, least: 1, most: 10_000, scan: 100_000, target_time: Duration::from_millis(500), max_wal: 16 * MIB }
 }
 
 fn cost(rows: u32, millis: u64) -> Cost {
@@ -231,8 +231,14 @@ fn rows_of_one_to_ten_megabytes_stay_under_the_log_they_may_write_and_one_row() 
 
 #[test]
 fn other_sizes_are_those_of_the_next_batch() {
-    let sizes =
-        Sizes { start: 5000, least: 1000, most: 10_000, target_time: Duration::from_secs(1), max_wal: MIB * 16 };
+    let sizes = Sizes {
+        start: 5000,
+        least: 1000,
+        most: 10_000,
+        scan: 100_000,
+        target_time: Duration::from_secs(1),
+        max_wal: MIB * 16,
+    };
     for (other, rows) in [
         (Sizes { start: 200, least: 100, ..sizes }, 200),
         (Sizes { most: 3000, start: 3000, ..sizes }, 3000),
@@ -255,7 +261,7 @@ proptest! {
         let mut bounds = [bounds.0.max(1), bounds.1.max(1), bounds.2.max(1)];
         bounds.sort_unstable();
         let [least, start, most] = bounds;
-        let mut sizing = Sizing::of_walk(Sizes { start, least, most, target_time: Duration::from_millis(target), max_wal });
+        let mut sizing = Sizing::of_walk(Sizes { start, least, most, target_time: Duration::from_millis(target), max_wal, ..sizes(1) });
         for (gives_up, any_rows, millis, wal_bytes) in steps {
             let before = sizing.rows();
             if gives_up {

@@ -18,6 +18,7 @@ fn record(id: i64, state: RunState) -> RunRecord {
         place: String::new(),
         state,
         bound: None,
+        ends: Vec::new(),
         swept: false,
         estimated_rows: 0,
         actor: None,

@@ -5,7 +5,7 @@
 alter table tidegate.slice add column walk text not null default 'key' check (walk in ('key', 'physical'));
 alter table tidegate.slice add column part text;
 
--- run.ends: where the slices of the walk end, as JSON, where that is not bound_key: one for each part that has rows.
+-- run.ends: where the slices of the walk end, as JSON, where that is not bound_key: one for each part.
 alter table tidegate.run add column ends text;
 
 -- run.sizes_before: bytes of the table and of each index before the first batch, as JSON.

@@ -1,0 +1,210 @@
+//! How far does a batch look for rows in scope? Where few rows need the change, what is looked at and what is changed are
+//! two numbers: a long stretch without any costs one look. Hears what the last batches found; knows no clock.
+
+use std::time::Duration;
+
+/// Where fewer than one row in so many was in scope, batches look for rows in scope instead of counting all.
+const SPARSE: u64 = 4;
+
+/// The look grows at most so fast from batch to batch.
+const GROWTH: u32 = 4;
+
+/// How a batch finds its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// After so many rows of the table, in scope or not: by the index of the walk alone.
+    Count,
+    /// After so many rows in scope, or after that many rows of the table; each is looked at.
+    Among(u32),
+    /// After so many rows in scope, which an index of theirs finds: nothing else is looked at.
+    ByIndex,
+}
+
+/// How far a batch goes at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How many rows; which ones count, the look says.
+    pub rows: u32,
+    /// How they are found.
+    pub look: Look,
+}
+
+impl Stretch {
+    /// So many rows of the table.
+    pub fn of_rows(rows: u32) -> Self {
+        Self { rows, look: Look::Count }
+    }
+
+    /// Among so many rows, counted as it counts, lies whatever a batch met that went so far.
+    pub fn covers(self) -> u32 {
+        match self.look {
+            Look::Among(rows) => rows,
+            Look::Count | Look::ByIndex => self.rows,
+        }
+    }
+}
+
+/// What a committed batch found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it was to end.
+    pub stretch: Stretch,
+    /// Rows it changed.
+    pub changed: u64,
+    /// It ended where the look did, or where the slice does; otherwise before, because its rows were together.
+    pub looked_to_the_end: bool,
+    /// From BEGIN to the answer of COMMIT.
+    pub took: Duration,
+}
+
+/// How far batches look, learned from all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Whether rows can be told to be in scope at all.
+    has_scope: bool,
+    by_index: bool,
+    /// Rows that a batch looks at; as long as it is not above the batch's own rows, all are counted.
+    rows: u32,
+    most: u32,
+    target_time: Duration,
+}
+
+impl Scan {
+    /// For a job without `where`: every row is one of the batch.
+    pub fn every_row() -> Self {
+        Self { has_scope: false, by_index: false, rows: 0, most: 0, target_time: Duration::ZERO }
+    }
+
+    /// For a walk over rows of which about `share` are in scope.
+    pub fn of_walk(share: f64, rows: u32, most: u32, target_time: Duration) -> Self {
+        let sparse = share * (SPARSE as f64) < 1.0;
+        let rows = if sparse { rows.saturating_mul(GROWTH).min(most) } else { 0 };
+        Self { has_scope: true, by_index: false, rows, most, target_time }
+    }
+
+    /// For a sweep, which finds next to nothing.
+    pub fn of_sweep(most: u32, target_time: Duration) -> Self {
+        Self { has_scope: true, by_index: false, rows: most, most, target_time }
+    }
+
+    /// The same where an index finds the rows in scope.
+    #[must_use]
+    pub fn by_index(self, by_index: bool) -> Self {
+        Self { by_index, ..self }
+    }
+
+    /// Whether an index finds the rows in scope.
+    pub fn is_by_index(&self) -> bool {
+        self.by_index
+    }
+
+    /// How far a batch of so many rows goes.
+    pub fn stretch(&self, rows: u32) -> Stretch {
+        let look = match self {
+            Self { has_scope: false, .. } => Look::Count,
+            Self { by_index: true, .. } => Look::ByIndex,
+            Self { rows: scan, .. } if *scan > rows => Look::Among(*scan),
+            _ => Look::Count,
+        };
+        Stretch { rows, look }
+    }
+
+    /// How far a batch goes that is to have so many rows and no others beside them.
+    pub fn stretch_of(&self, rows: u32) -> Stretch {
+        Stretch { rows, look: if self.has_scope && self.by_index { Look::ByIndex } else { Look::Count } }
+    }
+
+    /// The server gave a batch up that went so far. `false`: by looking it did not go further than its rows.
+    pub fn shrink(&mut self, stretch: Stretch) -> bool {
+        let Look::Among(rows) = stretch.look else { return false };
+        self.rows = self.rows.min(rows / GROWTH);
+        true
+    }
+
+    /// Learns from a batch that changed rows.
+    pub fn note(&mut self, found: Found) {
+        if !self.has_scope || self.by_index {
+            return;
+        }
+        let Stretch { rows, look } = found.stretch;
+        let next = match look {
+            Look::ByIndex => return,
+            // More than a few of those counted were in scope: nothing to look for.
+            Look::Count if found.changed.saturating_mul(SPARSE) >= rows.into() => 0,
+            Look::Count => rows.saturating_mul(2),
+            Look::Among(scan) if !found.looked_to_the_end => scan / 2,
+            Look::Among(scan) => {
+                let fits = u64::from(rows).saturating_mul(scan.into()) / found.changed.max(1);
+                u32::try_from(fits).unwrap_or(u32::MAX).min(scan.saturating_mul(GROWTH))
+            }
+        };
+        self.rows = next.min(self.most);
+        if let Look::Among(scan) = look
+            && found.took > self.target_time
+        {
+            let share = self.target_time.div_duration_f64(found.took);
+            self.rows = self.rows.min((f64::from(scan) * share) as u32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Duration = Duration::from_millis(500);
+
+    fn found(stretch: Stretch, changed: u64) -> Found {
+        Found { stretch, changed, looked_to_the_end: true, took: Duration::from_millis(50) }
+    }
+
+    /// How far the next batch looks after these, each of 1,000 rows at most.
+    fn after(mut scan: Scan, changed: &[u64]) -> Look {
+        for changed in changed {
+            scan.note(found(scan.stretch(1_000), *changed));
+        }
+        scan.stretch(1_000).look
+    }
+
+    #[test]
+    fn dense_rows_are_counted_and_sparse_ones_looked_for() {
+        let dense = Scan::of_walk(1.0, 1_000, 50_000, TARGET);
+        let table: [(&[u64], Look); 6] = [
+            (&[], Look::Count),
+            (&[1_000, 900, 250], Look::Count),
+            (&[249], Look::Among(2_000)),
+            (&[10, 20], Look::Among(8_000)),
+            (&[10, 20, 80, 0], Look::Among(50_000)),
+            // One in five: as many rows are looked at as hold 1,000 of them.
+            (&[200, 400], Look::Among(5_000)),
+        ];
+        for (changed, look) in table {
+            assert_eq!(after(dense, changed), look, "{changed:?}");
+        }
+        assert_eq!(after(Scan::of_walk(0.01, 1_000, 50_000, TARGET), &[]), Look::Among(4_000));
+        assert_eq!(after(Scan::of_sweep(50_000, TARGET), &[0, 0]), Look::Among(50_000));
+    }
+
+    #[test]
+    fn rows_that_lie_together_bring_the_look_back_to_them() {
+        let mut scan = Scan::of_sweep(8_000, TARGET);
+        for _ in 0..3 {
+            let full = Found { looked_to_the_end: false, ..found(scan.stretch(1_000), 1_000) };
+            scan.note(full);
+        }
+        assert_eq!(scan.stretch(1_000).look, Look::Count);
+    }
+
+    #[test]
+    fn a_look_that_took_too_long_is_shortened() {
+        let mut scan = Scan::of_sweep(100_000, TARGET);
+        scan.note(Found { took: TARGET * 4, ..found(scan.stretch(1_000), 0) });
+        assert_eq!(scan.stretch(1_000).look, Look::Among(25_000));
+    }
+
+    #[test]
+    fn without_where_or_with_an_index_nothing_is_learned() {
+        assert_eq!(after(Scan::every_row(), &[0, 0, 0]), Look::Count);
+        assert_eq!(after(Scan::of_walk(0.01, 1_000, 9_000, TARGET).by_index(true), &[0]), Look::ByIndex);
+    }
+}
