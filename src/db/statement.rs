@@ -53,12 +53,28 @@ pub enum Rows {
 pub struct BatchStatements {
     dialect: Dialect,
     work: Work,
+    /// Where a range's ends stand, if they are not bound.
+    ends: Option<RangeEnds>,
+}
+
+/// The words for the ends of a range, an expression for each part of the key.
+#[derive(Clone, Debug)]
+pub struct RangeEnds {
+    /// Exclusive.
+    pub after: Vec<String>,
+    /// Inclusive.
+    pub through: Vec<String>,
 }
 
 impl BatchStatements {
     /// The statements of this work in that dialect.
     pub fn new(dialect: Dialect, work: Work) -> Self {
-        Self { dialect, work }
+        Self { dialect, work, ends: None }
+    }
+
+    /// The same statements, with the ends of a range in the caller's words: nothing is bound to them.
+    pub fn with_ends(self, ends: RangeEnds) -> Self {
+        Self { ends: Some(ends), ..self }
     }
 
     /// In whose words they are.
@@ -145,6 +161,9 @@ impl BatchStatements {
 
     /// The rows of a range, its keys bound: `after` (where the range has one), then `through`.
     pub fn range_condition(&self, open_below: bool) -> String {
+        if let Some(RangeEnds { after, through }) = &self.ends {
+            return self.between((!open_below).then_some(after.as_slice()), through);
+        }
         let after = (!open_below).then(|| self.parameters(1));
         let through = self.parameters(if open_below { 1 } else { 1 + self.work.key.len() });
         self.between(after.as_deref(), &through)

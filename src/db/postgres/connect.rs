@@ -8,6 +8,7 @@ use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgDatabaseError, PgRow, PgSeverity};
 use sqlx::{AssertSqlSafe, Column, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -21,12 +22,14 @@ pub(super) struct PostgresSession {
     deadline: Duration,
     /// What a batch is doing, and how long the server lets its statements take.
     batch: Option<(Phase, Duration)>,
+    /// Texts that a server has parsed as one statement, with the settings of a batch.
+    parsed: HashSet<String>,
 }
 
 impl PostgresSession {
     /// Over a connection that was just opened.
     pub(super) fn over(connection: PgConnection, deadline: Duration) -> Self {
-        Self { connection: Some(connection), deadline, batch: None }
+        Self { connection: Some(connection), deadline, batch: None, parsed: HashSet::new() }
     }
 
     /// Says what the next calls are for: the same error asks for another answer in another phase of a batch.
@@ -39,6 +42,33 @@ impl PostgresSession {
             Some((phase, statement_timeout)) => Circumstances::of(phase, begun.elapsed(), statement_timeout),
             None => Circumstances::OUTSIDE,
         }
+    }
+
+    /// Runs one statement without values in one message; how many rows it touched.
+    ///
+    /// Such a message may hold several statements, and a user's expression is in this one. So the first time it goes the
+    /// way of [`Session::execute`], where the server refuses a second statement: what it parsed as one then is one again,
+    /// for it is the same text, read by the same rules (`standard_conforming_strings` is a setting of every batch). No
+    /// name is given to a statement: behind a pooler another server would not know it, or know another by it.
+    pub(super) async fn execute_alone(&mut self, sql: &str) -> Result<u64, Failure> {
+        if !self.parsed.contains(sql) {
+            let touched = self.execute(sql, &[]).await?;
+            self.parsed.insert(sql.to_owned());
+            return Ok(touched);
+        }
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let done = self.call(self.deadline, async |c: &mut PgConnection| statement.execute(c).await).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The same, with its answer.
+    pub(super) async fn fetch_alone(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+        if !self.parsed.contains(sql) {
+            let rows = self.fetch(sql, &[]).await?;
+            self.parsed.insert(sql.to_owned());
+            return Ok(rows);
+        }
+        self.script(sql).await
     }
 
     /// Runs one call under the deadline. A call that misses it, or that loses the connection, gives it up: dropping
@@ -144,11 +174,12 @@ pub(super) fn failure_of(error: &sqlx::Error, at: Circumstances) -> Failure {
     }
 }
 
-/// The one place where SQL made at run time reaches the driver. User expressions come through here: the extended
-/// protocol runs one statement and no more.
+/// The one place where SQL made at run time reaches the driver for the first time. User expressions come through here: the
+/// extended protocol runs one statement and no more.
 ///
 /// The statement has no name: a pooler gives each transaction another server, which would not know it, and a plan is
-/// always made for its own values. It costs a round trip, because the driver waits between preparing and running.
+/// always made for its own values. It costs a round trip, because the driver waits between preparing and running; what a
+/// batch runs every time goes another way, [`PostgresSession::execute_alone`].
 fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Postgres, PgArguments> {
     let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
     values.iter().fold(query, |query, value| match value {

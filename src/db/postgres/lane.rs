@@ -1,10 +1,10 @@
-//! How does one batch run on PostgreSQL? Six round trips: one for `begin` with the slice's lock and the batch's end, two
-//! each for the change and the checkpoint (a statement without a name is parsed, then run), one for `commit`. Knows
-//! neither retries nor slices beyond the one it is given.
+//! How does one batch run on PostgreSQL? Four round trips: `begin` with the slice's lock and the batch's end, the change,
+//! the checkpoint, `commit`. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
-use super::range::change;
-use super::spelling::{BY_CHOICE, BY_INDEX, bound, key_as_stored, key_values, place_expression, settings};
+use super::opened::{self, Opened};
+use super::range::{change, change_kept};
+use super::spelling::{BY_INDEX, after_look_up, bound, key_values, place_expression, settings, stored_end};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
@@ -24,6 +24,10 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) struct PostgresLane {
     session: PostgresSession,
     statements: BatchStatements,
+    /// The same over the range that the transaction keeps.
+    of_open_batch: BatchStatements,
+    /// Which range it keeps.
+    kept: Option<KeyRange>,
     place: String,
     settings: String,
     statement_timeout: Duration,
@@ -37,9 +41,12 @@ pub(super) struct PostgresLane {
 impl PostgresLane {
     pub(super) fn new(mut session: PostgresSession, work: Work, place: &str, batch: &Batch, lease: Duration) -> Self {
         session.set_deadline(batch.statement_timeout + GRACE);
+        let statements = BatchStatements::new(Dialect::Postgres, work);
         Self {
             session,
-            statements: BatchStatements::new(Dialect::Postgres, work),
+            of_open_batch: statements.clone().with_ends(opened::ends(&statements.work().key)),
+            statements,
+            kept: None,
             place: place.to_owned(),
             settings: settings(batch, lease),
             statement_timeout: batch.statement_timeout,
@@ -63,24 +70,31 @@ impl PostgresLane {
         ))
     }
 
+    /// Whether the transaction keeps that very range. Of any other the keys are bound, for two round trips more.
+    fn keeps(&self, range: &KeyRange) -> bool {
+        self.kept.as_ref() == Some(range)
+    }
+
     /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it.
     ///
     /// The end of the range is looked up in the output of the locking read, because what stands there is computed anew
     /// when the lock had to be waited for; a joined look-up would keep the end that belongs to the old cursor. The
     /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
     fn opening(&self, lease: &SliceLease, rows: u32) -> String {
-        let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
-        let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
-        let output = key_as_stored(&self.statements.work().key);
-        let end = self.statements.boundary_where(&output, &range, rows);
+        let key = &self.statements.work().key;
+        let cursor = (!self.open_below).then(|| opened::stored_key(key, "s.cursor_key"));
+        let range = self.statements.between(cursor.as_deref(), &opened::stored_key(key, "s.through_key"));
+        let end = stored_end(&self.statements, &range, rows);
+        let kept = Opened { after: "s.cursor_key", range_end: &format!("({end})"), through: "s.through_key" }.kept();
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal}, pg_backend_pid() \
+             select s.seq, {place} as place, {wal}, pg_backend_pid(), {kept} \
              from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
              and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
-             and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
+             and r.state in ('running', 'sweeping')) for no key update of s; {then}",
+            then = after_look_up(self.statements.work()),
             settings = self.settings,
             place = place_expression(self.statements.work()),
             wal = Dialect::Postgres.wal_position(),
@@ -91,38 +105,30 @@ impl PostgresLane {
             holder = literal(&lease.holder),
         )
     }
-
-    /// The parts of a stored key, each cast to its column's type.
-    fn stored_key(&self, column: &str) -> Vec<String> {
-        let key = self.statements.work().key.iter().enumerate();
-        key.map(|(i, part)| format!("({column}::json ->> {i})::{}", part.sql_type)).collect()
-    }
 }
 
 #[async_trait]
 impl Lane for PostgresLane {
     async fn open(&mut self, lease: &SliceLease, rows: u32) -> Result<Option<OpenBatch>, Failure> {
         self.enter(Phase::Begin);
+        self.kept = None;
         let answer = self.session.script(&self.opening(lease, rows)).await?;
         let Some(row) = answer.first() else { return Ok(None) };
-        self.proves_the_place(&row.text(3)?)?;
-        self.process = row.int_or_null(6);
-        let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
+        self.proves_the_place(&row.text(1)?)?;
+        self.process = row.int_or_null(3);
+        let after = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
         if after.is_none() != self.open_below {
             // The slice's first batch, or a server that fell back in time: the other statement fits.
             self.open_below = after.is_none();
             self.session.rollback().await;
             return self.open(lease, rows).await;
         }
-        let end = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
+        let end = row.text_or_null(5).map(|text| ledger::read_key(&text)).transpose()?;
         let rows = end.is_some().then_some(rows);
-        let through = end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)?;
-        Ok(Some(OpenBatch {
-            seq: row.int(0)?,
-            range: KeyRange { after, through },
-            rows,
-            wal_position: row.int_or_null(5),
-        }))
+        let through = end.map_or_else(|| ledger::read_key(&row.text(6)?), Ok)?;
+        let range = KeyRange { after, through };
+        self.kept = Some(range.clone());
+        Ok(Some(OpenBatch { seq: row.int(0)?, range, rows, wal_position: row.int_or_null(2) }))
     }
 
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
@@ -132,7 +138,10 @@ impl Lane for PostgresLane {
             0 => Rows::Range { open_below },
             _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
         };
-        change(&mut self.session, &self.statements, rows, &bound(range)).await
+        match self.keeps(range) {
+            true => change_kept(&mut self.session, &self.of_open_batch.change(rows)).await,
+            false => change(&mut self.session, &self.statements, rows, &bound(range)).await,
+        }
     }
 
     async fn checkpoint(
@@ -142,7 +151,13 @@ impl Lane for PostgresLane {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
         self.enter(Phase::Checkpoint);
-        ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
+        match self.keeps(&batch.range) {
+            true => {
+                let end = opened::end();
+                ledger::checkpoint_at(&mut self.session, Dialect::Postgres, &end, lease, batch, applied).await
+            }
+            false => ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await,
+        }
     }
 
     async fn set_row_aside(

@@ -3,7 +3,9 @@
 
 use super::connect::PostgresSession;
 use super::range::range_end;
-use super::spelling::{BY_CHOICE, BY_INDEX, begin_survey, bound, key_as_stored, key_values, place_expression};
+use super::spelling::{
+    BY_CHOICE, BY_INDEX, after_look_up, begin_survey, bound, key_as_stored, key_values, place_expression,
+};
 use crate::db::dialect::{Dialect, literal, quote};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
@@ -61,6 +63,7 @@ async fn survey_in_transaction(
         let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
         session.script(BY_CHOICE).await?;
         survey.cuts = cuts(session, work, slices).await?.into_iter().filter(|cut| cut != last).collect();
+        session.script(&format!("{BY_INDEX}; {}", after_look_up(work))).await?;
         explain_change(session, &statements, &bound(&batch), &mut survey).await?;
     } else {
         // An empty table has no key to bind, and its statement can still be wrong.
