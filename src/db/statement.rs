@@ -107,7 +107,7 @@ impl BatchStatements {
     /// `through`, are bound. No answer means that fewer rows are left, never that none are.
     pub fn boundary(&self, open_below: bool, rows: u32) -> String {
         let condition = self.range_condition(open_below);
-        self.boundary_where(&self.key_columns(), &condition, rows)
+        self.boundary_where(&self.position_columns(), &condition, rows)
     }
 
     /// The same look-up with a condition of the caller's and an output of its own.
@@ -180,6 +180,12 @@ impl BatchStatements {
     /// Whether the row of a bound key is there, in scope or not.
     pub fn is_there(&self) -> String {
         format!("exists (select 1 from {} as t where {})", self.dialect.table(&self.work.table), self.key_condition())
+    }
+
+    /// The columns that the walk goes by, qualified.
+    pub fn position_columns(&self) -> String {
+        let columns: Vec<_> = self.position.iter().map(qualified).collect();
+        columns.join(", ")
     }
 
     /// The key columns, qualified, as they stand in `order by`.

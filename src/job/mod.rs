@@ -30,6 +30,7 @@ mod name;
 mod query;
 mod sql;
 mod statement;
+mod subquery;
 
 mod code;
 mod problem;
@@ -84,6 +85,17 @@ pub struct Job {
     pub errors: Errors,
     /// The file's text, kept with the run.
     pub text: String,
+}
+
+impl Job {
+    /// The user's own expressions.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let columns = match &self.change {
+            Change::Set(columns) | Change::Copy { columns, .. } => columns.as_slice(),
+            Change::Delete { .. } => &[],
+        };
+        self.scope.iter().chain(columns.iter().map(|(_, expression)| expression))
+    }
 }
 
 /// How the table is walked.

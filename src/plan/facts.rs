@@ -25,6 +25,10 @@ pub struct Facts {
     pub signal_notes: Vec<String>,
     /// Whether the table can be vacuumed between batches.
     pub vacuum: VacuumRight,
+    /// Whether this database's planner can be held to an index.
+    pub can_hold_to_index: bool,
+    /// Functions that the job calls and that may run queries.
+    pub querying_functions: Vec<String>,
     /// How many batches may run at once: 1 where the database has a single writer.
     pub max_workers: Option<u32>,
 }

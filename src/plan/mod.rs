@@ -1,7 +1,7 @@
 //! What will a run do, and may it? A job and the facts about its table become a [`Plan`]. Pure: knows no database.
 //!
 //! Reading order: [`facts`] (what was read) → [`resolve`] (the job's open questions answered, or refused, with
-//! [`key_choice`], [`missing`] and [`hazards`]) → [`work`] (the answer) → [`Plan`] with its [`slices`] and
+//! [`key_choice`], [`missing`], [`hazards`] and [`held`]) → [`work`] (the answer) → [`Plan`] with its [`slices`] and
 //! [`estimate`]s. Of a run that has ended: [`growth`].
 
 mod estimate;
@@ -9,6 +9,7 @@ mod facts;
 mod forecast;
 mod growth;
 mod hazards;
+mod held;
 mod key_choice;
 mod missing;
 mod refusal;

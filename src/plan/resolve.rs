@@ -3,6 +3,7 @@
 
 use super::facts::{Facts, TableFacts, TableKind, UnavailableSignal};
 use super::hazards;
+use super::held;
 use super::key_choice::{is_same_set, key};
 use super::missing::{existing, no_table, no_table_of_rows};
 use super::refusal::Refusal;
@@ -47,10 +48,13 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
     let mut notes = notes(job, table, workers);
     notes.extend(facts.signal_notes.iter().cloned());
     notes.extend(vacuum::note(job, facts));
+    let queries = held::queries_of_others(job.expressions(), facts);
+    notes.extend(facts.can_hold_to_index.then(|| held::note(&queries)));
+    let held_to_index = facts.can_hold_to_index && queries.is_empty();
     match action {
         Some(action) if refusals.is_empty() => {
             let sizes = job.batch.sizes(table.row_bytes);
-            let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action };
+            let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action, held_to_index };
             Ok(Resolved { work, workers, sizes, notes })
         }
         _ => Err(refusals),

@@ -101,7 +101,7 @@ mod tests {
     fn decided(job: &Job, table: &TableFacts, scope_index: Option<&str>) -> Result<Walking, Refusal> {
         let key = vec![KeyColumn { name: crate::job::Ident::new("id").unwrap(), sql_type: "uuid".into() }];
         let action = Action::Delete { archive: None };
-        let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action };
+        let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action, held_to_index: false };
         walking(job, table, &work, scope_index.map(str::to_owned))
     }
 

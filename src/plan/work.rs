@@ -14,6 +14,8 @@ pub struct Work {
     pub scope: Option<Expression>,
     /// What is done to each row.
     pub action: Action,
+    /// Whether the server may be held to the key's index while it changes rows.
+    pub held_to_index: bool,
 }
 
 /// One column of the key.

@@ -48,7 +48,7 @@ async fn crashes_of_the_server_behind_the_pooler_are_survived_by_the_same_proces
 }
 
 /// A run with everything that has a session of its own: batches, a sweep, the lease, signals of both kinds, a sample, a
-/// plan. Afterwards every session of the pooler is as a new one: settings, statements, locks, tables, channels.
+/// plan. Afterwards every session of the pooler is as a new one: settings, statements, locks, tables, channels, keys.
 async fn nothing_is_left_behind_in_the_poolers_sessions(target: Target) {
     let pace = "[pace.probe]\nsql = \"select 1\"\nmax = \"10s\"\n[pace.lock_waits]\nmax = \"10s\"\n\
                 [pace.oldest_transaction]\nmax = \"10h\"\n";
@@ -97,6 +97,8 @@ impl Session {
               where pid = pg_backend_pid() and locktype not in ('relation', 'virtualxid')
             union all select 'channel ' || channel from pg_listening_channels() as channel
             union all select 'table ' || relname from pg_class where relnamespace = pg_my_temp_schema()
+            union all select 'key ' || key from unnest(array[
+              current_setting('tidegate.range_end', true), current_setting('tidegate.through', true)]) as key where key <> ''
             union all select 'role ' || current_user || ' ' || session_user";
         let rows = sqlx::raw_sql(sql).fetch_all(&mut *client).await.expect("an answer");
         let state = rows.iter().map(|row| row.get::<String, _>(0)).collect();

@@ -26,6 +26,7 @@ mod changes;
 mod connection_policy;
 mod every_key_once;
 mod faults;
+mod held_to_the_index;
 mod http;
 mod identifiers;
 mod keys;

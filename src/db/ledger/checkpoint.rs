@@ -1,9 +1,9 @@
 //! How far is a slice? The record that commits with the rows it covers: these statements run in the caller's
 //! transaction.
 
-use crate::db::dialect::Dialect;
+use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::Failure;
-use crate::db::session::{Session, Value};
+use crate::db::session::{Row, Session, Value};
 use crate::db::{Applied, Checkpointed, OpenBatch, SliceLease};
 
 /// Moves the cursor to the end of the batch, if the slice is still where the batch found it and still ours.
@@ -14,33 +14,59 @@ pub(crate) async fn checkpoint<S: Session>(
     batch: &OpenBatch,
     applied: Applied,
 ) -> Result<Option<Checkpointed>, Failure> {
+    let mut values = vec![batch.range.through.to_stored().as_str().into()];
+    values.extend(numbers(lease, batch, applied).map(Value::Int));
+    values.push(lease.holder.as_str().into());
+    let parameters: [String; 10] = std::array::from_fn(|i| format!("${}", i + 1));
+    let rows = session.fetch(&statement(dialect, &parameters), &values).await?;
+    Ok(checkpointed(batch, &rows))
+}
+
+/// The same in one message, where the end of the batch stands in an expression: nothing but numbers and the runner's
+/// uuid is written into the statement.
+pub(crate) async fn checkpoint_at<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    end: &str,
+    lease: &SliceLease,
+    batch: &OpenBatch,
+    applied: Applied,
+) -> Result<Option<Checkpointed>, Failure> {
+    let [changed, scanned, still_in_scope, run, pass, number, seq, token] =
+        numbers(lease, batch, applied).map(|number| number.to_string());
+    let holder = literal(&lease.holder);
+    let words = [end.to_owned(), changed, scanned, still_in_scope, run, pass, number, seq, token, holder];
+    let rows = session.script(&statement(dialect, &words)).await?;
+    Ok(checkpointed(batch, &rows))
+}
+
+/// The words are the batch's end, the numbers in their order, and the holder.
+fn statement(dialect: Dialect, words: &[String; 10]) -> String {
+    let [end, changed, scanned, still_in_scope, run, pass, number, seq, token, holder] = words;
+    format!(
+        "update {slice} set cursor_key = {end}, seq = seq + 1, rows_changed = rows_changed + {changed}, \
+         rows_scanned = rows_scanned + {scanned}, rows_still_in_scope = rows_still_in_scope + {still_in_scope}, \
+         done = (through_key = {end}) where run_id = {run} and pass = {pass} and slice = {number} \
+         and seq = {seq} and token = {token} and holder = {holder} returning seq, {wal}",
+        slice = dialect.state_table("slice"),
+        wal = dialect.wal_position()
+    )
+}
+
+/// Rows changed, scanned, still in scope; run, pass, slice, seq, token.
+fn numbers(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> [i64; 8] {
     // The last range of a slice was not counted by its look-up: at least the changed rows were read.
     let scanned = batch.rows.map_or(applied.rows, u64::from);
-    let sql = format!(
-        "update {} set cursor_key = $1, seq = seq + 1, rows_changed = rows_changed + $2, \
-         rows_scanned = rows_scanned + $3, rows_still_in_scope = rows_still_in_scope + $4, \
-         done = (through_key = $1) \
-         where run_id = $5 and pass = $6 and slice = $7 and seq = $8 and token = $9 and holder = $10 returning seq, {}",
-        dialect.state_table("slice"),
-        dialect.wal_position()
-    );
-    let values: [Value; 10] = [
-        batch.range.through.to_stored().as_str().into(),
-        count(applied.rows),
-        count(scanned),
-        count(applied.still_in_scope),
-        lease.run.into(),
-        lease.pass.into(),
-        lease.number.into(),
-        batch.seq.into(),
-        lease.token.into(),
-        lease.holder.as_str().into(),
-    ];
-    let rows = session.fetch(&sql, &values).await?;
-    let [row] = rows.as_slice() else { return Ok(None) };
+    let [changed, scanned, still_in_scope] = [applied.rows, scanned, applied.still_in_scope].map(count);
+    [changed, scanned, still_in_scope, lease.run, lease.pass, lease.number, batch.seq, lease.token]
+}
+
+/// No row: the slice is not where the batch found it.
+fn checkpointed(batch: &OpenBatch, rows: &[Row]) -> Option<Checkpointed> {
+    let [row] = rows else { return None };
     let positions = batch.wal_position.zip(row.int_or_null(1));
     let wal_bytes = positions.map(|(before, after)| after.saturating_sub(before).max(0).unsigned_abs());
-    Ok(Some(Checkpointed { wal_bytes }))
+    Some(Checkpointed { wal_bytes })
 }
 
 /// The slice's number of committed batches, read under its lock. `None`: it is not ours any more.
@@ -59,6 +85,6 @@ pub(crate) async fn locked_seq<S: Session>(
     session.fetch(&sql, &values).await?.first().map(|row| row.int(0)).transpose()
 }
 
-fn count(rows: u64) -> Value {
-    i64::try_from(rows).unwrap_or(i64::MAX).into()
+fn count(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }

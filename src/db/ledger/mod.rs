@@ -30,7 +30,7 @@ use super::session::{Session, Value};
 use std::time::Duration;
 
 pub(crate) use carve::carve;
-pub(crate) use checkpoint::{checkpoint, locked_seq};
+pub(crate) use checkpoint::{checkpoint, checkpoint_at, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};

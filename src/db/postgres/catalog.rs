@@ -23,7 +23,8 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
         Change::Copy { into, .. } | Change::Delete { archive_into: Some(into) } => Some(into),
         Change::Set(_) | Change::Delete { archive_into: None } => None,
     };
-    let mut facts = Facts { missing_grants: missing_on_schemas(session, job).await?, ..Facts::default() };
+    let mut facts =
+        Facts { missing_grants: missing_on_schemas(session, job).await?, can_hold_to_index: true, ..Facts::default() };
     if !facts.missing_grants.is_empty() {
         return Ok(facts);
     }
@@ -32,6 +33,7 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
         facts.similar_tables = similar_tables(session, &job.table).await?;
         return Ok(facts);
     }
+    facts.querying_functions = querying_functions(session, job).await?;
     if let Some(target) = target {
         facts.target = table(session, target, INSERT).await?;
     }
@@ -42,6 +44,23 @@ async fn facts_in_transaction(session: &mut PostgresSession, job: &Job) -> Resul
         facts.vacuum = missing.map_or(VacuumRight::Given, |grant| VacuumRight::Missing { grant });
     }
     Ok(facts)
+}
+
+/// Functions of that name that are not the server's own, in whatever schema: what they run, only their authors know. One
+/// in C is taken for what it looks like, a function of its arguments.
+async fn querying_functions(session: &mut PostgresSession, job: &Job) -> Result<Vec<String>, Failure> {
+    let called: Vec<_> =
+        job.expressions().flat_map(|expression| expression.called()).map(|name| literal(&name)).collect();
+    if called.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select distinct p.proname::text from pg_catalog.pg_proc as p \
+         join pg_catalog.pg_language as l on l.oid = p.prolang where p.proname in ({}) \
+         and p.pronamespace <> 'pg_catalog'::regnamespace and l.lanname not in ('internal', 'c') order by 1",
+        called.join(", ")
+    );
+    session.script(&sql).await?.iter().map(|row| row.text(0)).collect()
 }
 
 /// Bits of `pg_trigger.tgtype`.

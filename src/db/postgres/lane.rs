@@ -1,10 +1,10 @@
-//! How does one batch run on PostgreSQL? Six round trips: one for `begin` with the slice's lock and the batch's end, two
-//! each for the change and the checkpoint (a statement without a name is parsed, then run), one for `commit`. Knows
-//! neither retries nor slices beyond the one it is given.
+//! How does one batch run on PostgreSQL? Five round trips: one for `begin` with the slice's lock and the batch's end, two for
+//! the change (a statement without a name is parsed, then run), one each for the checkpoint and `commit`. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
+use super::opened;
 use super::range::{change, key_at, narrowed};
-use super::spelling::{BY_CHOICE, BY_INDEX, belongs, bound, key_as_stored, key_values, place_expression, settings};
+use super::spelling::{BY_INDEX, after_look_up, belongs, bound, key_values, place_expression, settings, stored_end};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
@@ -14,7 +14,7 @@ use crate::db::{
     Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, TriedAside,
 };
 use crate::job::Batch;
-use crate::key::KeyRange;
+use crate::key::{Key, KeyRange};
 use crate::pace::{Look, Stretch};
 use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
@@ -33,6 +33,8 @@ const UNDEFINED_TABLE: &str = "42P01";
 pub(super) struct PostgresLane {
     session: PostgresSession,
     statements: BatchStatements,
+    /// The end that the transaction keeps.
+    kept: Option<Key>,
     place: String,
     settings: String,
     statement_timeout: Duration,
@@ -46,9 +48,11 @@ pub(super) struct PostgresLane {
 impl PostgresLane {
     pub(super) fn new(mut session: PostgresSession, work: Work, place: &str, batch: &Batch, lease: Duration) -> Self {
         session.set_deadline(batch.statement_timeout + GRACE);
+        let statements = BatchStatements::new(Dialect::Postgres, work);
         Self {
             session,
-            statements: BatchStatements::new(Dialect::Postgres, work),
+            statements,
+            kept: None,
             place: place.to_owned(),
             settings: settings(batch, lease),
             statement_timeout: batch.statement_timeout,
@@ -72,6 +76,11 @@ impl PostgresLane {
         ))
     }
 
+    /// Whether the transaction keeps the end of that very range. Any other is bound, for a round trip more.
+    fn keeps(&self, range: &KeyRange) -> bool {
+        self.kept.as_ref() == Some(&range.through)
+    }
+
     /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it.
     ///
     /// The end of the range is looked up in the output of the locking read, because what stands there is computed anew
@@ -80,12 +89,13 @@ impl PostgresLane {
     fn opening(&self, lease: &SliceLease, end: &str) -> String {
         format!(
             "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, s.through_key, {place} as place, ({end}) as range_end, {wal}, pg_backend_pid(), \
-             {belongs} from tidegate.slice as s \
+             select s.seq, s.cursor_key, {place} as place, {wal}, pg_backend_pid(), {belongs}, {kept} from tidegate.slice as s \
              where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
              and s.token = {token} and s.holder = {holder} and not s.done \
              and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
-             and r.state in ('running', 'sweeping')) for no key update of s; {BY_CHOICE}",
+             and r.state in ('running', 'sweeping')) for no key update of s; {then}",
+            kept = opened::kept(&format!("({end})"), "s.through_key"),
+            then = after_look_up(self.statements.work()),
             settings = self.settings,
             place = place_expression(self.statements.work()),
             belongs = belongs(self.statements.work(), self.statements.route()),
@@ -108,7 +118,7 @@ impl PostgresLane {
         };
         let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
         let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
-        self.statements.boundary_where(&key_as_stored(self.statements.position()), &range, rows)
+        stored_end(&self.statements, &range, rows)
     }
 
     /// Takes the statements along for another part of the table, or another way through it.
@@ -124,16 +134,16 @@ impl PostgresLane {
         let answer = self.session.script(&self.opening(lease, NOWHERE)).await?;
         match answer.first() {
             None => Ok(None),
-            Some(row) if row.int_or_null(7) != Some(1) => self.gone(row).map(Some),
+            Some(row) if row.int_or_null(5) != Some(1) => self.gone(row).map(Some),
             Some(_) => Err(failure),
         }
     }
 
     /// The rest of a slice whose partition is none of the table's any more.
     fn gone(&self, row: &Row) -> Result<OpenBatch, Failure> {
-        self.proves_the_place(&row.text(3)?)?;
+        self.proves_the_place(&row.text(2)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
-        let range = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
+        let range = KeyRange { after, through: ledger::read_key(&row.text(7)?)? };
         Ok(OpenBatch { seq: row.int(0)?, range, rows: None, in_scope: Some(0), gone: true, wal_position: None })
     }
 
@@ -156,6 +166,7 @@ impl PostgresLane {
 impl Lane for PostgresLane {
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.enter(Phase::Begin);
+        self.kept = None;
         self.follow(&lease.route);
         let answer = match self.session.script(&self.opening(lease, &self.end_of_range(stretch))).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
@@ -164,11 +175,11 @@ impl Lane for PostgresLane {
             answer => answer?,
         };
         let Some(row) = answer.first() else { return Ok(None) };
-        if row.int_or_null(7) != Some(1) {
+        if row.int_or_null(5) != Some(1) {
             return self.gone(row).map(Some);
         }
-        self.proves_the_place(&row.text(3)?)?;
-        self.process = row.int_or_null(6);
+        self.proves_the_place(&row.text(2)?)?;
+        self.process = row.int_or_null(4);
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         if after.is_none() != self.open_below {
             // The slice's first batch, or a server that fell back in time: the other statement fits.
@@ -176,10 +187,11 @@ impl Lane for PostgresLane {
             self.session.rollback().await;
             return self.open(lease, stretch).await;
         }
-        let end = row.text_or_null(4).map(|text| ledger::read_key(&text)).transpose()?;
+        let end = row.text_or_null(6).map(|text| ledger::read_key(&text)).transpose()?;
         let rows = end.as_ref().map(|_| if let Look::Among(rows) = stretch.look { rows } else { stretch.rows });
-        let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(2)?), Ok)? };
-        let (seq, wal_position) = (row.int(0)?, row.int_or_null(5));
+        let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(7)?), Ok)? };
+        let (seq, wal_position) = (row.int(0)?, row.int_or_null(3));
+        self.kept = Some(range.through.clone());
         let batch = OpenBatch { seq, range, rows, in_scope: None, gone: false, wal_position };
         match stretch.look {
             Look::Count => Ok(Some(batch)),
@@ -202,7 +214,13 @@ impl Lane for PostgresLane {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
         self.enter(Phase::Checkpoint);
-        ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await
+        match self.keeps(&batch.range) {
+            true => {
+                let end = opened::end();
+                ledger::checkpoint_at(&mut self.session, Dialect::Postgres, &end, lease, batch, applied).await
+            }
+            false => ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await,
+        }
     }
 
     async fn set_row_aside(

@@ -3,9 +3,9 @@
 //! Reading order: [`url`] → [`parameter`] → [`host`] → [`destination`] (where a connection leads, with [`tls`] and
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
-//! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch),
-//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches), [`dead_rows`] and
-//! [`vacuum`] (space for the rows to come), [`sizes`]; what they share is in
+//! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch) with
+//! [`opened`] (where it keeps its range),
+//! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
 mod blockers;
@@ -20,6 +20,7 @@ mod heap;
 mod host;
 mod lane;
 mod measured;
+mod opened;
 mod parameter;
 mod password_file;
 mod pooler;

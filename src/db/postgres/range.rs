@@ -2,11 +2,11 @@
 //! transaction began nor how it ends.
 
 use super::connect::PostgresSession;
-use super::spelling::{bound, key_as_stored};
+use super::spelling::{bound, key_as_stored, stored_end};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
-use crate::db::session::{Session, Value, first_text};
-use crate::db::statement::{BatchStatements, CountedBy, Rows};
+use crate::db::session::{Row, Session, Value, first_text};
+use crate::db::statement::{BatchStatements, ChangeStatement, CountedBy, Rows};
 use crate::db::{Applied, OpenBatch};
 use crate::key::{Key, KeyRange};
 
@@ -18,7 +18,7 @@ pub(super) async fn range_end(
     rows: u32,
 ) -> Result<Option<Key>, Failure> {
     let condition = statements.range_condition(range.after.is_none());
-    let sql = statements.boundary_where(&key_as_stored(statements.position()), &condition, rows);
+    let sql = stored_end(statements, &condition, rows);
     let end = session.fetch(&sql, &bound(range)).await?;
     first_text(&end).map(|text| read_key(&text)).transpose()
 }
@@ -60,16 +60,17 @@ pub(super) async fn change(
     values: &[Value],
 ) -> Result<Applied, Failure> {
     let mut applied = Applied::default();
-    for statement in statements.change(rows) {
-        match statement.counted_by {
-            CountedBy::Row => {
-                let rows = session.fetch(&statement.sql, values).await?;
-                let row = rows.first().ok_or_else(|| Failure::fatal("the change gave no count"))?;
-                applied = Applied { rows: row.int(0)?.unsigned_abs(), still_in_scope: row.int(1)?.unsigned_abs() };
-            }
-            CountedBy::Tag => applied.rows = session.execute(&statement.sql, values).await?,
-            CountedBy::Nothing => drop(session.execute(&statement.sql, values).await?),
+    for ChangeStatement { sql, counted_by } in statements.change(rows) {
+        match counted_by {
+            CountedBy::Row => applied = counted(&session.fetch(&sql, values).await?)?,
+            CountedBy::Tag => applied.rows = session.execute(&sql, values).await?,
+            CountedBy::Nothing => drop(session.execute(&sql, values).await?),
         }
     }
     Ok(applied)
+}
+
+fn counted(rows: &[Row]) -> Result<Applied, Failure> {
+    let row = rows.first().ok_or_else(|| Failure::fatal("the change gave no count"))?;
+    Ok(Applied { rows: row.int(0)?.unsigned_abs(), still_in_scope: row.int(1)?.unsigned_abs() })
 }

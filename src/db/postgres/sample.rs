@@ -2,7 +2,7 @@
 
 use super::connect::PostgresSession;
 use super::range::{change, range_end};
-use super::spelling::{bound, settings};
+use super::spelling::{BY_INDEX, after_look_up, bound, settings};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Session, Value, first_int, first_text};
@@ -28,9 +28,11 @@ pub(super) async fn sample(
     let begun = Instant::now();
     let begin = format!("begin; {}; select pg_current_wal_insert_lsn()::text", settings(batch, SAMPLE_LEASE));
     let before: Value = first_text(&session.script(&begin).await?).as_deref().into();
+    session.script(BY_INDEX).await?;
     if let Some(end) = range_end(session, &statements, &range, batch.rows).await? {
         range.through = end;
     }
+    session.script(after_look_up(work)).await?;
     let applied =
         change(session, &statements, Rows::Range { open_below: range.after.is_none() }, &bound(&range)).await?;
     let seconds = begun.elapsed().as_secs_f64();

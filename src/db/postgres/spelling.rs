@@ -12,10 +12,11 @@ use std::time::Duration;
 /// The text of keys, and of the user's casts, must not depend on who runs the job; a policy that hides rows becomes an
 /// error instead of rows that are silently left out; and a range is planned with its keys, because a plan made for any
 /// range could read the whole table. That is `auto` for a statement that is parsed anew each time; forcing it would also
-/// make the server plan its checks of foreign keys, and functions of triggers, once for every row.
+/// make the server plan its checks of foreign keys, and functions of triggers, once for every row. Strings are read as the
+/// check of the job file reads them. A batch is too short for compiled code to pay, and a plan held to an index looks dear.
 const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC'; set local bytea_output = 'hex'; \
     set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local row_security = off; \
-    set local plan_cache_mode = auto";
+    set local plan_cache_mode = auto; set local standard_conforming_strings = on; set local jit = off";
 
 /// Begins a look around that cannot write, with the role's own settings but for how long it may take.
 pub(super) const BEGIN_READING: &str = "begin transaction isolation level repeatable read read only; \
@@ -34,6 +35,14 @@ pub(super) const BY_INDEX: &str =
 /// The planner's own choice again.
 pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set local enable_bitmapscan to default; \
     set local enable_sort to default";
+
+/// Whether the change goes by the index too, like the look-up before it.
+pub(super) fn after_look_up(work: &Work) -> &'static str {
+    match work.held_to_index {
+        true => "",
+        false => BY_CHOICE,
+    }
+}
 
 /// Settings of every batch. They end with the transaction, so that nothing stays behind in a pooler's connection.
 ///
@@ -99,6 +108,13 @@ pub(super) fn belongs(work: &Work, route: &Route) -> String {
     format!(
         "exists (select from pg_partition_ancestors(to_regclass({part})) as p where p.relid = to_regclass({table}))"
     )
+}
+
+/// Looks up the end of a range as a stored key. Only the last of the rows is written as one: outside the look-up, for the
+/// server computes the columns of every row that it skips.
+pub(super) fn stored_end(statements: &BatchStatements, condition: &str, rows: u32) -> String {
+    let look_up = statements.boundary_where(&statements.position_columns(), condition, rows);
+    format!("select {} from ({look_up}) as t", key_as_stored(statements.position()))
 }
 
 /// A row's key as the state tables keep it.

@@ -7,7 +7,9 @@ use super::heap::{Leaf, leaves};
 use super::query_plan::explained;
 use super::range::range_end;
 use super::sizes::sizes;
-use super::spelling::{BY_CHOICE, BY_INDEX, begin_survey, bound, key_as_stored, key_values, place_expression};
+use super::spelling::{
+    BY_CHOICE, BY_INDEX, after_look_up, begin_survey, bound, key_as_stored, key_values, place_expression,
+};
 use crate::db::dialect::{Dialect, quote};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
@@ -61,11 +63,11 @@ async fn survey_in_transaction(
         survey.boundary_plan = explain(session, &statements.boundary(false, rows), &bound(&range)).await?;
         let end = range_end(session, &statements, &range, rows).await?;
         let batch = KeyRange { through: end.unwrap_or(range.through), ..range };
-        session.script(BY_CHOICE).await?;
+        session.script(&format!("{BY_INDEX}; {}", after_look_up(work))).await?;
         explain_change(session, &statements, &bound(&batch), &mut survey).await?;
     } else {
         // An empty table has no key to bind, and its statement can still be wrong.
-        session.script(BY_CHOICE).await?;
+        session.script(&format!("{BY_INDEX}; {}", after_look_up(work))).await?;
         let nothing = vec![Value::Null; 2 * statements.position().len()];
         explain_change(session, &statements, &nothing, &mut survey).await?;
     }

@@ -221,6 +221,7 @@ mod tests {
             key: vec![column("x"), column("y")],
             scope: None,
             action: Action::Delete { archive: None },
+            held_to_index: false,
         };
         let table = [
             ("SEARCH t USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false),
