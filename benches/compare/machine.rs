@@ -1,35 +1,79 @@
 //! What must stand beside the figures, so that somebody else can judge them? Facts about machine, server and program.
 
-use crate::arena::{Arena, SETTINGS};
-use crate::contestant::BATCH_ROWS;
-use crate::table::grouped;
+use crate::arena::Arena;
+use serde::Serialize;
 use std::path::Path;
 use std::process::Command;
 
-/// What the machine did besides, over the last minute. Asked before the comparison makes its own load.
-pub(crate) fn load() -> Option<String> {
+/// The machine and the program.
+#[derive(Clone, Serialize)]
+pub(crate) struct Machine {
+    tidegate: &'static str,
+    commit: Option<String>,
+    /// Whether the source is not that of the commit.
+    changed_since: Option<bool>,
+    cores: usize,
+    memory_bytes: Option<u64>,
+    /// What the machine did besides, over the last minute before the comparison made its own load.
+    load_before: Option<String>,
+}
+
+/// The server of one shape.
+#[derive(Serialize)]
+pub(crate) struct Server {
+    version: String,
+    settings: Vec<(&'static str, &'static str)>,
+    /// Where the commits go; in memory they would cost nothing.
+    file_system: Option<String>,
+}
+
+impl Machine {
+    /// As it is now; what this system does not tell is left out.
+    pub(crate) fn here() -> Self {
+        // Without locks, because others may be committing.
+        let git = |arguments: &[&str]| {
+            let mut command = Command::new("git");
+            words(command.args(["--no-optional-locks", "-C", env!("CARGO_MANIFEST_DIR")]).args(arguments))
+        };
+        Self {
+            tidegate: env!("CARGO_PKG_VERSION"),
+            commit: git(&["rev-parse", "--short", "HEAD"]),
+            changed_since: git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock"])
+                .map(|changed| !changed.is_empty()),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            memory_bytes: memory(),
+            load_before: load(),
+        }
+    }
+
+    /// One fact a line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let commit = self.commit.as_ref().map(|commit| format!(" at {commit}")).unwrap_or_default();
+        let changed = if self.changed_since == Some(true) { " with changes" } else { "" };
+        let memory = self.memory_bytes.map(|bytes| format!(", {} GB of memory", bytes / 1_000_000_000));
+        let load = self.load_before.as_ref().map(|load| format!(", load {load} before"));
+        vec![
+            format!("tidegate {}{commit}{changed}", self.tidegate),
+            format!("{} cores{}{}", self.cores, memory.unwrap_or_default(), load.unwrap_or_default()),
+        ]
+    }
+}
+
+impl Server {
+    pub(crate) fn of(arena: &Arena) -> Self {
+        Self { version: arena.version.clone(), settings: arena.settings(), file_system: file_system(arena.folder()) }
+    }
+
+    pub(crate) fn line(&self) -> String {
+        let settings: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let data = self.file_system.as_ref().map(|name| format!(", data on {name}")).unwrap_or_default();
+        format!("PostgreSQL {}, {}{data}", self.version, settings.join(", "))
+    }
+}
+
+fn load() -> Option<String> {
     let averages = std::fs::read_to_string("/proc/loadavg").ok()?;
     averages.split_whitespace().next().map(str::to_owned)
-}
-
-/// One fact a line; what this system does not tell is left out.
-pub(crate) fn facts(arena: &Arena, rounds: u32, load: Option<String>) -> Vec<String> {
-    vec![
-        format!("tidegate {}{}", env!("CARGO_PKG_VERSION"), commit().unwrap_or_default()),
-        format!("{}{}", machine(), load.map(|load| format!(", load {load} before")).unwrap_or_default()),
-        format!("PostgreSQL {}, {}{}", arena.version, settings(), file_system(arena.folder()).unwrap_or_default()),
-        format!(
-            "{} accounts of pgbench, three indexes, batches of {}; rounds: {rounds}",
-            grouped(arena.rows.unsigned_abs()),
-            grouped(BATCH_ROWS.into())
-        ),
-    ]
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let memory = memory().map(|bytes| format!(", {} GB of memory", bytes / 1_000_000_000)).unwrap_or_default();
-    format!("{cores} cores{memory}")
 }
 
 fn memory() -> Option<u64> {
@@ -38,27 +82,9 @@ fn memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-fn settings() -> String {
-    let settings: Vec<_> = SETTINGS.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    format!("fsync on, {}", settings.join(", "))
-}
-
-/// Where the commits go; in memory they would cost nothing.
 fn file_system(folder: &Path) -> Option<String> {
     let answer = words(Command::new("df").arg("--output=fstype").arg(folder))?;
-    Some(format!(", data on {}", answer.lines().last()?))
-}
-
-fn commit() -> Option<String> {
-    // Without locks, because others may be committing.
-    let git = |arguments: &[&str]| {
-        let mut command = Command::new("git");
-        words(command.args(["--no-optional-locks", "-C", env!("CARGO_MANIFEST_DIR")]).args(arguments))
-    };
-    let commit = git(&["rev-parse", "--short", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock"])?;
-    let changed = if changed.is_empty() { "" } else { " with changes" };
-    Some(format!(" at {commit}{changed}"))
+    answer.lines().last().map(str::to_owned)
 }
 
 fn words(command: &mut Command) -> Option<String> {

@@ -21,7 +21,7 @@ impl Page {
             format!("{:<width$}{}", line[0], figures.collect::<String>(), width = widths[0])
         };
         let table: Vec<_> = self.lines.iter().map(aligned).collect();
-        format!("{}\n\n{}\n\n{}", self.facts.join("\n"), table.join("\n"), self.notes.join("\n"))
+        parted(&[self.facts.join("\n"), table.join("\n"), self.notes.join("\n")])
     }
 
     /// For a README or an issue.
@@ -30,8 +30,14 @@ impl Page {
         let mut table: Vec<_> = self.lines.iter().map(|line| format!("| {} |", line.join(" | "))).collect();
         let columns = self.lines.first().map_or(0, Vec::len);
         table.insert(1, format!("|---{}|", "|--:".repeat(columns.saturating_sub(1))));
-        format!("{}\n\n{}\n\n{}", facts.join("\n"), table.join("\n"), self.notes.join("\n"))
+        // A line break alone joins lines into a paragraph.
+        parted(&[facts.join("\n"), table.join("\n"), self.notes.join("\n\n")])
     }
+}
+
+/// With an empty line between those that say something.
+fn parted(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("\n\n")
 }
 
 /// What one figure was over the rounds.
@@ -49,6 +55,15 @@ impl Spread {
         let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
         let last = sorted.len().saturating_sub(1);
         Self { least: at(0), median: f64::midpoint(at(last / 2), at(last.div_ceil(2))), most: at(last) }
+    }
+
+    /// `11.8 (11.7–13.0)`; a single round has nothing to put into brackets.
+    pub(crate) fn bracketed(&self, digits: usize) -> String {
+        let Self { least, median, most } = self;
+        match least < most {
+            true => format!("{median:.digits$} ({least:.digits$}–{most:.digits$})"),
+            false => format!("{median:.digits$}"),
+        }
     }
 }
 

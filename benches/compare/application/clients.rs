@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The transaction that pgbench calls so: updates one account, reads it, adds a row to the history.
-pub(super) const SCRIPT: &str = "simple-update";
-
 /// How many connections: as in a small pool. Two would be busy all the time at latencies of 10 ms, and the figures would
 /// be those of a queue for connections.
 pub(super) const CLIENTS: u32 = 8;
@@ -35,13 +32,16 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Starts them. Their log goes to the folder.
-    pub(super) fn start(url: &str, folder: &Path) -> Result<Self> {
-        let log = folder.join("transactions");
+    /// Starts them on that script. It and their log go to the folder.
+    pub(super) fn start(url: &str, folder: &Path, script: &str) -> Result<Self> {
+        let (log, file) = (folder.join("transactions"), folder.join("application.sql"));
+        std::fs::write(&file, script)?;
         // `-n`: the vacuum that pgbench begins with would be one more difference to an idle server.
         let pgbench = Command::new(program("pgbench"))
-            .args(["-n", "-b", SCRIPT, "-j", "1", "-T", AT_MOST, "--log", "--log-prefix"])
+            .args(["-n", "-j", "1", "-T", AT_MOST, "--log", "--log-prefix"])
             .arg(&log)
+            .arg("-f")
+            .arg(&file)
             .args(["-c", &CLIENTS.to_string(), "--rate", &RATE.to_string(), url])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -61,11 +61,6 @@ impl Latencies {
         self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// The longest.
-    pub(super) fn max(&self) -> Duration {
-        self.percentile(100)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,7 +1,7 @@
 //! Who looks? Clients that each keep a stream of events open and ask for the status once a second, and one operator who sets
 //! a knob ten times a second to what it is.
 
-use crate::program;
+use crate::contestant::job;
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -112,7 +112,7 @@ async fn sets(base: String, counts: Arc<Counts>) -> Result<()> {
     let client = reqwest::Client::new();
     let runs: serde_json::Value = client.get(format!("{base}/runs")).send().await?.json().await?;
     let database = runs["databases"][0]["name"].as_str().context("the name of the database")?;
-    let knob = format!("{base}/runs/{database}/{}/set", program::JOB);
+    let knob = format!("{base}/runs/{database}/{}/set", job::NAME);
     loop {
         let body = json!({ "values": { "pace.duty": 1.0 }, "reason": "as it is" });
         let answer = client.post(&knob).json(&body).send().await?;

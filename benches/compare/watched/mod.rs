@@ -6,8 +6,10 @@
 mod clients;
 mod report;
 
-use crate::arena::{Accounts, Arena};
-use crate::contestant;
+use crate::arena::Arena;
+use crate::contestant::Contestant;
+use crate::contestant::job::{self, Manner};
+use crate::ground::Ground;
 use crate::program;
 use anyhow::{Context, Result, ensure};
 use clients::Clients;
@@ -49,28 +51,29 @@ pub(crate) async fn round(arena: &mut Arena, number: u32) -> Result<Round> {
 
 /// How long the run took beside so many clients, from its taking to its end.
 async fn one(arena: &mut Arena, count: usize) -> Result<(Duration, clients::Seen)> {
-    let mut accounts = arena.fresh_accounts().await?;
+    let mut ground = arena.fresh_ground().await?;
     let job = arena.folder().join("job.toml");
-    std::fs::write(&job, contestant::job_text(WORKERS, false))?;
-    let server = Server::start(&accounts.url)?;
+    let manner = Manner::plain(WORKERS);
+    std::fs::write(&job, job::text(arena.shape, manner, Duration::ZERO))?;
+    let server = Server::start(&ground.url)?;
     server.is_ready().await?;
     let clients = Clients::start(server.address, count);
     clients.are_there().await?;
-    submit(&job, &accounts.url)?;
-    let took = ended(&mut accounts).await?;
+    submit(&job, &ground.url)?;
+    let took = ended(&mut ground).await?;
     let seen = clients.finish().await?;
-    accounts.check_every_row_has_its_note().await?;
+    Contestant::Tidegate(manner).check(&mut ground, arena.shape, arena.rows, arena.to_change).await?;
     eprintln!("  {count} clients: {:.1} s", took.as_secs_f64());
     Ok((took, seen))
 }
 
 /// The time between the events, by the database's clock.
-async fn ended(accounts: &mut Accounts) -> Result<Duration> {
+async fn ended(ground: &mut Ground) -> Result<Duration> {
     const TOOK: &str = "select coalesce((extract(epoch from r.ended_at - min(e.at)) * 1000)::bigint, -1) \
         from tidegate.run as r join tidegate.event as e on e.run_id = r.id and e.kind = 'taken' group by r.id, r.ended_at";
     loop {
         // Nothing is there before the run was taken.
-        if let Some(took) = accounts.number_if_any(TOOK).await?
+        if let Some(took) = ground.number_if_any(TOOK).await?
             && let Ok(milliseconds) = u64::try_from(took)
         {
             return Ok(Duration::from_millis(milliseconds));

@@ -1,14 +1,16 @@
 //! What did those who look cost? Medians over the rounds, as one page. Measures nothing.
 
+use super::clients::Seen;
 use super::{Round, WORKERS, clients};
 use crate::table::{Page, Spread, grouped};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Everything that is printed.
 pub(crate) struct Report {
     pub(crate) facts: Vec<String>,
     /// How many rows were changed.
-    pub(crate) rows: i64,
+    pub(crate) rows: u64,
     pub(crate) rounds: Vec<Round>,
 }
 
@@ -16,7 +18,7 @@ const LEGEND: &str = "Medians, in brackets the least and the most. Speed: of the
 
 impl Report {
     /// As it is laid out.
-    pub(crate) fn page(self) -> Page {
+    pub(crate) fn page(&self) -> Page {
         let headings = ["", "seconds", "rows/s", "speed"].map(str::to_owned).to_vec();
         let lines = vec![
             headings,
@@ -24,7 +26,19 @@ impl Report {
             self.line(&format!("{} clients", clients::CLIENTS), |round| round.watched),
         ];
         let clients = self.clients();
-        Page { facts: self.facts.into_iter().chain([clients]).collect(), lines, notes: vec![LEGEND.to_owned()] }
+        Page { facts: self.facts.iter().cloned().chain([clients]).collect(), lines, notes: vec![LEGEND.to_owned()] }
+    }
+
+    /// Every figure of every round.
+    pub(crate) fn json(&self) -> Value {
+        let rounds = self.rounds.iter().map(|round| {
+            let Seen { answers, events, sets, refused } = round.seen;
+            json!({
+                "seconds_alone": round.alone.as_secs_f64(), "seconds_watched": round.watched.as_secs_f64(),
+                "answers": answers, "events": events, "knobs_set": sets, "knobs_refused": refused,
+            })
+        });
+        json!({ "rows": self.rows, "workers": WORKERS, "clients": clients::CLIENTS, "rounds": rounds.collect::<Vec<_>>() })
     }
 
     fn clients(&self) -> String {
@@ -49,9 +63,9 @@ impl Report {
         let speed = Spread::of(self.rounds.iter().map(|round| round.alone.div_duration_f64(took(round))));
         vec![
             name.to_owned(),
-            format!("{:.1} ({:.1}–{:.1})", seconds.median, seconds.least, seconds.most),
+            seconds.bracketed(1),
             grouped((self.rows as f64 / seconds.median) as u64),
-            format!("{:.2} ({:.2}–{:.2})", speed.median, speed.least, speed.most),
+            speed.bracketed(2),
         ]
     }
 }

@@ -1,0 +1,95 @@
+//! Does pace spare the application, and at which share of the speed? The application alone, beside a run without pace, and
+//! beside runs with it.
+
+use super::Finding;
+use super::workbench::Workbench;
+use crate::application::{Lengths, Load};
+use crate::contest::{Measured, alone};
+use crate::contestant::Contestant;
+use crate::contestant::job::Manner;
+use crate::shape::INTEGER;
+use crate::table::{Spread, grouped};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// As many as two cores carry: without pace they leave nothing over.
+const UNPACED: Manner = Manner::plain(2);
+
+/// Two ways to leave something over; one of them must keep the promise.
+const PACED: [Manner; 2] = [Manner { paced: true, ..UNPACED }, Manner { paced: true, short: true, ..UNPACED }];
+
+/// What one way came to in one round.
+struct Spared {
+    /// The 99th percentile, as a multiple of the idle server's.
+    harm: f64,
+    /// Of the speed without pace.
+    share: f64,
+}
+
+/// The same over the rounds.
+struct Way {
+    manner: Manner,
+    harm: Spread,
+    share: Spread,
+}
+
+pub(super) async fn application(bench: &mut Workbench<'_>) -> Result<Finding> {
+    let (mut rounds, mut details) = (Vec::new(), Vec::new());
+    for _ in 0..bench.conditions.rounds {
+        let (spared, figures) = round(bench, bench.conditions.lengths).await?;
+        rounds.push(spared);
+        details.push(figures);
+    }
+    let ways: Vec<_> = PACED.into_iter().zip(0..).filter_map(|(manner, way)| Way::of(manner, way, &rounds)).collect();
+    let gentlest = ways.iter().min_by(|one, other| one.harm.median.total_cmp(&other.harm.median));
+    let best = ways.iter().find(|way| way.keeps_the_promise()).or(gentlest).context("no run with pace ended")?;
+    let each = ways.iter().map(|Way { manner, harm, share }| {
+        format!("{manner}: p99 {} of the idle one at {} of the speed", harm.bracketed(2), share.bracketed(2))
+    });
+    Ok(Finding::Figure {
+        reached: best.keeps_the_promise(),
+        figure: format!("{} at {}", best.harm.bracketed(2), best.share.bracketed(2)),
+        how: format!(
+            "{}; speed of that of {UNPACED} without pace; {} rows, rounds: {}",
+            each.collect::<Vec<_>>().join(", "),
+            grouped(bench.rows()),
+            rounds.len()
+        ),
+        details: details.into(),
+    })
+}
+
+impl Way {
+    /// Of the rounds in which it ended: one may be held until it is given up. Nothing where there is none.
+    fn of(manner: Manner, way: usize, rounds: &[Vec<Option<Spared>>]) -> Option<Self> {
+        let ended: Vec<_> = rounds.iter().filter_map(|round| round[way].as_ref()).collect();
+        let spread = |figure: fn(&Spared) -> f64| Spread::of(ended.iter().map(|spared| figure(spared)));
+        let (harm, share) = (spread(|spared| spared.harm), spread(|spared| spared.share));
+        (!ended.is_empty()).then_some(Self { manner, harm, share })
+    }
+
+    fn keeps_the_promise(&self) -> bool {
+        self.harm.median <= 2.0 && self.share.median >= 0.5
+    }
+}
+
+async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<(Vec<Option<Spared>>, Value)> {
+    let table = (&INTEGER, 1);
+    let arena = bench.arena(table.0, table.1).await?;
+    let load = Load::on(arena, lengths);
+    let (idle, probe_p95) = alone(arena, Some(&load), lengths).await?;
+    let idle = idle.context("what the application feels alone")?;
+
+    let unpaced = bench.turn_beside(Some(&load), probe_p95, table, Contestant::Tidegate(UNPACED)).await?.0;
+    let (mut spared, mut paced) = (Vec::new(), Vec::new());
+    for manner in PACED {
+        let turn = bench.turn_beside(Some(&load), probe_p95, table, Contestant::Tidegate(manner)).await;
+        let run = turn.inspect_err(|error| eprintln!("  no figures: {error:#}")).ok().map(|(run, _)| run);
+        let spared_by = |run: &Measured| {
+            Some(Spared { harm: run.felt.as_ref()?.p99_ms / idle.p99_ms, share: unpaced.seconds / run.seconds })
+        };
+        spared.push(run.as_ref().and_then(spared_by));
+        paced.push(run);
+    }
+    Ok((spared, json!({ "idle": idle, "unpaced": unpaced, "paced": paced })))
+}
