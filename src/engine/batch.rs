@@ -29,6 +29,8 @@ pub(super) struct Committed {
     pub(super) applied: Applied,
     pub(super) took: Duration,
     pub(super) wal_bytes: Option<u64>,
+    /// Nothing of its slice lies behind it, as the database has the slice: the end that was read before may have moved.
+    pub(super) ends_slice: bool,
 }
 
 /// How a batch ended without an error.
@@ -67,8 +69,8 @@ pub(super) async fn run(
 ) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
     let mut open = None;
-    let (batch, applied, Checkpointed { wal_bytes }) = match prepare(lane, lease, rows, deed, time, &mut open).await {
-        Ok(Prepared::Whole(batch, applied, checkpointed)) => (batch, applied, checkpointed),
+    let (batch, applied, recorded) = match prepare(lane, lease, rows, deed, time, &mut open).await {
+        Ok(Prepared::Whole(batch, applied, recorded)) => (batch, applied, recorded),
         Ok(Prepared::NotOurs) => {
             lane.rollback().await;
             return Ok(Ended::NotOurs);
@@ -83,7 +85,8 @@ pub(super) async fn run(
         }
     };
     let answer = lane.commit().await;
-    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes };
+    let Checkpointed { wal_bytes, ends_slice } = recorded;
+    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes, ends_slice };
     match answer {
         Ok(()) => {
             kill_point("batch-committed");
@@ -126,10 +129,7 @@ async fn prepare(
             let carved = carved.map_err(|f| f.while_doing(format!("set {} aside", batch.range)))?;
             kill_point("range-carved");
             // Carving moves the cursor itself.
-            return Ok(match carved {
-                true => Prepared::Whole(batch, Applied::default(), Checkpointed::default()),
-                false => Prepared::NotOurs,
-            });
+            return Ok(carved.map_or(Prepared::NotOurs, |carved| Prepared::Whole(batch, Applied::default(), carved)));
         }
     };
     time.turn_to(Bucket::Commit, Instant::now());

@@ -20,7 +20,7 @@ pub(crate) async fn checkpoint<S: Session>(
         "update {} set cursor_key = $1, seq = seq + 1, rows_changed = rows_changed + $2, \
          rows_scanned = rows_scanned + $3, rows_still_in_scope = rows_still_in_scope + $4, \
          done = (through_key = $1) \
-         where run_id = $5 and pass = $6 and slice = $7 and seq = $8 and token = $9 and holder = $10 returning seq, {}",
+         where run_id = $5 and pass = $6 and slice = $7 and seq = $8 and token = $9 and holder = $10 returning done, {}",
         dialect.state_table("slice"),
         dialect.wal_position()
     );
@@ -40,7 +40,7 @@ pub(crate) async fn checkpoint<S: Session>(
     let [row] = rows.as_slice() else { return Ok(None) };
     let positions = batch.wal_position.zip(row.int_or_null(1));
     let wal_bytes = positions.map(|(before, after)| after.saturating_sub(before).max(0).unsigned_abs());
-    Ok(Some(Checkpointed { wal_bytes }))
+    Ok(Some(Checkpointed { wal_bytes, ends_slice: row.int(0)? == 1 }))
 }
 
 /// The slice's number of committed batches, read under its lock. `None`: it is not ours any more.

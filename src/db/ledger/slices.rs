@@ -31,6 +31,8 @@ pub struct SliceRecord {
     pub token: i64,
     /// Carved out of another slice because somebody kept a lock on its rows; walked last.
     pub set_aside: bool,
+    /// The planned slice of its pass that it was split from; `None`: planned itself, or carved out.
+    pub split_from: Option<i64>,
 }
 
 /// A slice to be.
@@ -62,7 +64,7 @@ impl Ledger {
     async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token, set_aside from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside, split_from from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
         self.session.fetch(&sql, &[run.into()]).await
@@ -103,8 +105,8 @@ impl Ledger {
         }
         let slice = self.dialect.state_table("slice");
         let sql = format!(
-            "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, token, holder) \
-             select run_id, $2, slice, after_key, through_key, after_key, 1, $3 from {slice} \
+            "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, split_from, token, holder) \
+             select run_id, $2, slice, after_key, through_key, after_key, split_from, 1, $3 from {slice} \
              where run_id = $1 and pass = 0 on conflict (run_id, pass, slice) do nothing"
         );
         let copied = self.session.execute(&sql, &[run.into(), pass.into(), holder.into()]).await?;
@@ -149,6 +151,7 @@ fn read_slice(row: &Row, table: &str, run: i64) -> Result<SliceRecord, Failure> 
         done: row.int(9, "done")? == 1,
         token: row.int(10, "token")?,
         set_aside: row.int(11, "set_aside")? == 1,
+        split_from: row.int_or_null(12, "split_from")?,
     })
 }
 
@@ -181,9 +184,12 @@ mod tests {
             value(proptest::collection::vec(".{0,4}", 1..4).prop_map(|parts| Value::Text(Key::new(parts).to_stored())))
         };
         let key = || prop_oneof![4 => key(), 1 => Just(Value::Null)].boxed();
-        let columns = vec![int(), int(), key(), key(), key(), int(), int(), int(), int(), int(), int()];
-        (columns, 0..=11_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
-            row.truncate(if is_cut == 0 { end } else { 11 });
+        let int_or_null = || prop_oneof![1 => int(), 1 => Just(Value::Null)].boxed();
+        let mut columns = vec![int(), int(), key(), key(), key()];
+        columns.extend((5..12).map(|_| int()));
+        columns.push(int_or_null());
+        (columns, 0..=13_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
+            row.truncate(if is_cut == 0 { end } else { 13 });
             row
         })
     }

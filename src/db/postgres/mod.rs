@@ -24,6 +24,7 @@ mod range;
 mod sample;
 mod signals;
 mod spelling;
+mod split;
 mod stray;
 mod survey;
 mod tls;

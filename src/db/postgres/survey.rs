@@ -12,8 +12,9 @@ use crate::db::statement::{BatchStatements, Rows};
 use crate::key::{Key, KeyRange};
 use crate::plan::{KeyColumn, QueryPlan, Statements, Survey, Work};
 
-/// Blocks read to cut the key space: each slice's share is then right within a few per cent, for the cost of as many
-/// random reads as a slow disk does in a few seconds.
+/// Blocks read to cut the key space, for the cost of as many random reads as a slow disk does in a few seconds. Where rows
+/// lie in any order each slice's share is then right within a few per cent; where they lie in the order of their keys a
+/// slice's share is that of some blocks, and right within a half. Workers that have none left make up for it.
 const SAMPLED_BLOCKS: u64 = 512;
 
 /// Finds bounds, cuts and query plans, in one read-only snapshot.
@@ -114,24 +115,12 @@ async fn cuts(session: &mut PostgresSession, work: &Work, slices: usize) -> Resu
     if slices < 2 {
         return Ok(Vec::new());
     }
-    let table = Dialect::Postgres.table(&work.table);
-    let pages = format!(
-        "select coalesce(sum(pg_relation_size(p.relid)), 0)::bigint / current_setting('block_size')::bigint \
-         from pg_partition_tree({0}::regclass) as p",
-        literal(&table)
-    );
-    let plain =
-        format!("select pg_relation_size({}::regclass) / current_setting('block_size')::bigint", literal(&table));
-    let mut pages = first_int(&session.script(&pages).await?);
-    if pages == 0 {
-        pages = first_int(&session.script(&plain).await?);
-    }
-    let percent = (100.0 * SAMPLED_BLOCKS as f64 / pages.max(1) as f64).min(100.0);
     // Only names of ours leave the inner query: a key column may have any of them.
     let sql = format!(
         "select stored from (select {stored} as stored, row_number() over (order by {key}) as place, \
-         count(*) over () as places from {table} as t tablesample system ({percent})) as sampled \
+         count(*) over () as places from {sampled}) as sampled \
          where place * {slices} / places > (place - 1) * {slices} / places order by place",
+        sampled = sampled_blocks(session, work).await?,
         stored = key_as_stored(&work.key),
         key = key_columns(&work.key, ""),
     );
@@ -147,7 +136,25 @@ async fn cuts(session: &mut PostgresSession, work: &Work, slices: usize) -> Resu
     Ok(cuts)
 }
 
-fn key_columns(key: &[KeyColumn], direction: &str) -> String {
+/// The walked table, as `t`, as far as a sample of its blocks goes.
+pub(super) async fn sampled_blocks(session: &mut PostgresSession, work: &Work) -> Result<String, Failure> {
+    let table = Dialect::Postgres.table(&work.table);
+    let pages = format!(
+        "select coalesce(sum(pg_relation_size(p.relid)), 0)::bigint / current_setting('block_size')::bigint \
+         from pg_partition_tree({0}::regclass) as p",
+        literal(&table)
+    );
+    let plain =
+        format!("select pg_relation_size({}::regclass) / current_setting('block_size')::bigint", literal(&table));
+    let mut pages = first_int(&session.script(&pages).await?);
+    if pages == 0 {
+        pages = first_int(&session.script(&plain).await?);
+    }
+    let percent = (100.0 * SAMPLED_BLOCKS as f64 / pages.max(1) as f64).min(100.0);
+    Ok(format!("{table} as t tablesample system ({percent})"))
+}
+
+pub(super) fn key_columns(key: &[KeyColumn], direction: &str) -> String {
     let columns: Vec<_> = key.iter().map(|column| format!("t.{}{direction}", quote(&column.name))).collect();
     columns.join(", ")
 }
