@@ -46,13 +46,16 @@ pub use sqlite::DemoTable;
 pub use tries::Tries;
 pub use vacuum::{DeadPart, DeadRows, VacuumEnd};
 
-/// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors.
+/// What a simulated server has to understand: the statements of a batch and of the ledger, and the classes of errors. And
+/// a file for state tables without a server.
 #[cfg(test)]
 pub(crate) mod wire {
     pub(crate) use super::failure::{Circumstances, Phase};
-    pub(crate) use super::ledger::{carve, checkpoint, locked_seq, set_row_aside};
+    pub(crate) use super::ledger::{carve, checkpoint, left, locked_seq, set_row_aside, split};
     pub(crate) use super::postgres::class_of;
-    pub(crate) use super::session::{Row, Session, Value};
+    pub(crate) use super::session::{Row, Session, Value, first_text};
+    pub(crate) use super::sqlite::session as sqlite_session;
+    pub(crate) use super::statement::{BatchStatements, Rows};
 }
 
 /// A database that can be reached. Holds no connection; every call that needs one opens it.
@@ -294,6 +297,38 @@ pub struct Checkpointed {
     /// Write-ahead log that the server wrote since the batch was opened: at least the batch's own. `None` where the
     /// database has none.
     pub wal_bytes: Option<u64>,
+    /// Whether the batch's range was the last of its slice, as the slice is recorded now: another worker may have taken
+    /// its upper part since it was read.
+    pub ends_slice: bool,
+}
+
+/// Where a slice is split, as its taker wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Either part has so many rows at least; otherwise nothing is taken.
+    pub least: u64,
+    /// How many rows may be left of the slice, as far as anybody can guess.
+    pub about: u64,
+}
+
+/// What became of a slice that was to be split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Its upper part is recorded as a slice of its own; commit.
+    Made(Box<SplitOff>),
+    /// Too little is left of it. Nothing was written.
+    TooShort,
+    /// It is done, set aside, or not ours to walk now. Nothing was written.
+    NotOurs,
+}
+
+/// The upper part of a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitOff {
+    /// As a slice of its own, taken with the token of the one it was a part of.
+    pub slice: SliceRecord,
+    /// Rows that were left of the slice below it, and rows in it, where they were few enough to be counted.
+    pub rows: Option<(u64, u64)>,
 }
 
 /// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, `commit`. After any
@@ -323,9 +358,14 @@ pub trait Lane: Send {
         aside: &RowAside<'_>,
     ) -> Result<SetAside, Failure>;
 
-    /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `false`: the slice is not
+    /// Instead of `apply` and `checkpoint`: makes the range a slice of its own, to be walked last. `None`: the slice is not
     /// ours any more; roll back.
-    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure>;
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Option<Checkpointed>, Failure>;
+
+    /// Instead of a batch, in a transaction of its own: makes the upper half of what is left of a slice a slice of its own.
+    /// Waits for the batch that is in hand there, and finds the middle by index look-ups of bounded length. Then `commit`
+    /// or `rollback`.
+    async fn split(&mut self, lease: &SliceLease, wanted: Wanted) -> Result<Split, Failure>;
 
     /// Instead of a batch, in a transaction of its own: changes one row that was set aside, if it still needs it, and takes
     /// it off the quarantine. `holder` is whoever had the run when it was read. Then `commit` or `rollback`.

@@ -147,6 +147,13 @@ impl BatchStatements {
         }
     }
 
+    /// Counts the rows of a range, its keys bound as for [`BatchStatements::boundary`], and stops at `most`.
+    pub fn count_at_most(&self, open_below: bool, most: u64) -> String {
+        let table = &self.table;
+        let condition = self.range_condition(open_below);
+        format!("select count(*) from (select 1 as one from {table} as t where {condition} limit {most}) as counted")
+    }
+
     /// Finds the last key above a bound one.
     pub fn last_above(&self, output: &str) -> String {
         let table = self.dialect.table(&self.work.table);

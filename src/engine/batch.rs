@@ -33,6 +33,8 @@ pub(super) struct Committed {
     pub(super) stretch: Stretch,
     /// The key of the row that was set aside, where one was and is there still.
     pub(super) set_aside: Option<Key>,
+    /// Nothing of its slice lies behind it, as the database has the slice: the end that was read before may have moved.
+    pub(super) ends_slice: bool,
 }
 
 /// How a batch ended without an error.
@@ -78,8 +80,8 @@ pub(super) async fn run(
 ) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
     let mut open = None;
-    let (batch, done, Checkpointed { wal_bytes }) = match prepare(lane, lease, stretch, deed, time, &mut open).await {
-        Ok(Prepared::Whole(batch, done, checkpointed)) => (batch, done, checkpointed),
+    let (batch, done, recorded) = match prepare(lane, lease, stretch, deed, time, &mut open).await {
+        Ok(Prepared::Whole(batch, done, recorded)) => (batch, done, recorded),
         Ok(Prepared::NotOurs) => {
             lane.rollback().await;
             return Ok(Ended::NotOurs);
@@ -95,7 +97,8 @@ pub(super) async fn run(
     };
     let answer = lane.commit().await;
     let Done { applied, set_aside } = done;
-    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes, stretch, set_aside };
+    let Checkpointed { wal_bytes, ends_slice } = recorded;
+    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes, stretch, set_aside, ends_slice };
     match answer {
         Ok(()) => {
             kill_point("batch-committed");
@@ -140,10 +143,7 @@ async fn prepare(
             let carved = carved.map_err(|f| f.while_doing(format!("set {} aside", batch.range)))?;
             kill_point("range-carved");
             // Carving moves the cursor itself.
-            return Ok(match carved {
-                true => Prepared::Whole(batch, Done::default(), Checkpointed::default()),
-                false => Prepared::NotOurs,
-            });
+            return Ok(carved.map_or(Prepared::NotOurs, |carved| Prepared::Whole(batch, Done::default(), carved)));
         }
     };
     time.turn_to(Bucket::Commit, Instant::now());

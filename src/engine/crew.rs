@@ -3,7 +3,9 @@
 
 use super::batch::Committed;
 use super::board::Board;
+use super::halving::largest;
 use super::live::Dials;
+use super::pool::Pool;
 use super::tally::Tally;
 use super::troubles::Troubles;
 use super::watch::WatchRequests;
@@ -13,7 +15,7 @@ use crate::job::{Batch, Errors, TableName};
 use crate::key::{Key, KeyRange};
 use crate::pace::{Found, Gate, HoldFile, Look, Scan, Sizing, Stretch, TimeLedger};
 use crate::plan::{Order, Work};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,7 +54,7 @@ pub(super) struct Crew {
     /// What keeps workers from their batches.
     pub(super) troubles: Troubles,
     pub(super) board: Arc<Board>,
-    pub(super) slices: Mutex<VecDeque<SliceRecord>>,
+    pub(super) slices: Mutex<Pool>,
     /// How fast the run is to go, as the job and what is set over it say.
     pub(super) dials: watch::Sender<Dials>,
     pub(super) events: UnboundedSender<Event>,
@@ -61,22 +63,21 @@ pub(super) struct Crew {
 impl Crew {
     /// The slices of the pass that begins.
     pub(super) fn lay_out(&self, slices: impl Iterator<Item = SliceRecord>) {
-        *self.slices.lock().unwrap_or_else(PoisonError::into_inner) = slices.collect();
+        *self.pool() = Pool::of(slices);
     }
 
-    /// The next slice that no worker has.
-    pub(super) fn next_slice(&self) -> Option<SliceRecord> {
-        self.slices.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    /// Who has which slice.
+    pub(super) fn pool(&self) -> MutexGuard<'_, Pool> {
+        // Whoever has it changes one thing and lets it go.
+        self.slices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody else is to walk the rest of this slice, before any other.
-    pub(super) fn give_back(&self, slice: SliceRecord) {
-        self.slices.lock().unwrap_or_else(PoisonError::into_inner).push_front(slice);
-    }
-
-    /// Whether there is a slice that no worker has.
-    pub(super) fn has_slices(&self) -> bool {
-        !self.slices.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// Of the slices that other workers have, but for these, the one with the most left; and about how many rows that is.
+    pub(super) fn largest_of_others(&self, worker: u32, but: &BTreeSet<i64>) -> Option<(SliceRecord, u64)> {
+        let pool = self.pool();
+        let others = pool.of_others(worker).filter(|slice| !but.contains(&slice.number));
+        let (slice, left) = largest(others.map(|slice| (slice, self.tally.left_of(slice.pass, slice.number))))?;
+        Some((slice.clone(), left as u64))
     }
 
     /// The proof that a slice may be walked.
@@ -175,10 +176,10 @@ impl Crew {
     }
 
     /// Tells of a committed batch.
-    pub(super) fn batch_committed(&self, slice: &SliceRecord, committed: &Committed, done: bool) {
+    pub(super) fn batch_committed(&self, slice: &SliceRecord, committed: &Committed) {
         let rows = committed.applied.rows;
         let scanned = committed.batch.rows.map_or(rows, u64::from);
-        let progress = self.tally.add(slice.pass, slice.number, rows, scanned, done);
+        let progress = self.tally.add(slice.pass, slice.number, rows, scanned, committed.ends_slice);
         self.dead.send_modify(|dead| *dead += rows);
         let range = committed.batch.range.clone();
         let Committed { took, wal_bytes, .. } = *committed;

@@ -3,9 +3,11 @@
 //!
 //! Reading order: [`run`] → `admission` (may it run?) → `held_run` (from the lease to the outcome; `soundness`: can its
 //! record be believed?) → `passes` → `worker` → `batch`, with `watch` (lease, pause, cancel), `live` (what operators
-//! set), `pacing` (signals, window, hold file) and `vacuuming` beside them, and `step` deciding what comes next. What a worker does about a failure: `answer` decides,
+//! set), `pacing` (signals, window, hold file) and `vacuuming` beside them, and `step` deciding what comes next. Who has which
+//! slice is in `pool`; what a worker takes from another that has none left, in `halving`. What a worker does about a failure: `answer` decides,
 //! `recovery` keeps count, `isolation` finds a row, `settle` a lost COMMIT; `errand` says what the next batch is for.
-//! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box.
+//! Beside all of it: [`retry`], for rows that a run has set aside. `simulation` runs all of this against a server in a box,
+//! `scale` over tables of any size that nobody holds.
 
 mod admission;
 mod answer;
@@ -16,6 +18,7 @@ mod control;
 mod crew;
 mod errand;
 mod farewell;
+mod halving;
 mod held_run;
 mod isolation;
 mod live;
@@ -23,8 +26,11 @@ mod meter;
 mod pacing;
 mod passes;
 mod planning;
+mod pool;
 mod recovery;
 mod retry;
+#[cfg(test)]
+mod scale;
 mod settle;
 #[cfg(test)]
 mod simulation;
@@ -46,6 +52,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc::UnboundedSender, watch as watch_channel};
 
+pub use halving::{largest, least_half};
 pub use meter::Meter;
 pub use planning::{plan, sample};
 pub use retry::{Retried, Retry, TriedRow, retry};

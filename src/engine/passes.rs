@@ -177,16 +177,18 @@ impl Passes<'_> {
 
     /// Lets the workers walk what is laid out. `false`: the gate stopped before the end. The first failure stops all.
     async fn work_together(&self) -> Result<bool, Failure> {
-        let (mut working, mut at_work) = (JoinSet::new(), BTreeSet::new());
+        // Who found nothing to walk is not sent again before there is something, or another number of workers.
+        let (mut working, mut at_work, mut idle) = (JoinSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut dials = self.crew.watch_dials();
         let mut first = None;
         loop {
-            self.send_to_work(&mut working, &mut at_work);
+            self.send_to_work(&mut working, &mut at_work, &idle);
             tokio::select! {
                 ended = working.join_next() => match ended {
                     None => break,
                     Some(Ok((number, worked))) => {
                         at_work.remove(&number);
+                        idle.insert(number);
                         self.stop_at_failure(worked, &mut first);
                     }
                     Some(Err(error)) => {
@@ -194,7 +196,7 @@ impl Passes<'_> {
                     }
                 },
                 // The crew lives longer than this, and it has the sender.
-                _ = dials.changed() => {}
+                _ = dials.changed() => idle.clear(),
             }
         }
         match first {
@@ -204,11 +206,18 @@ impl Passes<'_> {
     }
 
     /// Lets every worker walk that there is to be and that does not, while there is something to walk: there may be more of
-    /// them than before, and one that was dismissed gives its slice back.
-    fn send_to_work(&self, working: &mut JoinSet<(u32, Result<(), Failure>)>, at_work: &mut BTreeSet<u32>) {
+    /// them than before, and one that was dismissed gives its slice back. Where no slice waits, a new one takes half of
+    /// another's.
+    fn send_to_work(
+        &self,
+        working: &mut JoinSet<(u32, Result<(), Failure>)>,
+        at_work: &mut BTreeSet<u32>,
+        idle: &BTreeSet<u32>,
+    ) {
         for number in 0..self.crew.gate.workers() {
-            if self.crew.gate.is_stopped() || !self.crew.has_slices() {
-                return;
+            let is_walked = !at_work.is_empty() && !idle.contains(&number);
+            if self.crew.gate.is_stopped() || !(self.crew.pool().has_waiting() || is_walked) {
+                continue;
             }
             if at_work.insert(number) {
                 let crew = Arc::clone(self.crew);

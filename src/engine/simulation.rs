@@ -8,7 +8,7 @@
 //! `TIDEGATE_TEST_TIER` (smoke, nightly, release) says how many are played.
 //!
 //! Reading order: `rules` (what must hold), `play` (one seed), `fault` (what goes wrong), `process`, `passes`, `watch`, `worker`
-//! (the engine), `session` (its door to the server), `statement`, `server`, `execute`, `of_batch` (the server), `tables`.
+//! (the engine), `session` (its door to the server), `statement`, `server`, `execute`, `of_batch`, `of_split` (the server), `tables`.
 
 #![allow(clippy::print_stdout, reason = "cargo shows what a failed test printed")]
 
@@ -18,6 +18,7 @@ mod execute;
 mod fault;
 mod guard;
 mod of_batch;
+mod of_split;
 mod outside;
 mod passes;
 mod play;

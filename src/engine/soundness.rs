@@ -182,6 +182,7 @@ mod tests {
             done: cursor == through,
             token: 1,
             set_aside: false,
+            split_from: None,
         }
     }
 

@@ -126,6 +126,7 @@ mod tests {
             done,
             token: 1,
             set_aside: false,
+            split_from: None,
         }
     }
 

@@ -1,5 +1,8 @@
 //! How does one worker walk its slices? Gate, batch, answer to a failure; over and over. Decides nothing: what a failure
-//! asks for is [`answer`](super::answer), what the next batch is for is [`errand`](super::errand).
+//! asks for is [`answer`](super::answer), what the next batch is for is [`errand`](super::errand), what is taken from
+//! another worker when no slice is left is [`halving`](super::halving), and done in `idle`.
+
+mod idle;
 
 use super::answer::Answer;
 use super::batch::{self, Committed, Ended, Interrupted};
@@ -85,15 +88,15 @@ enum Turn {
 
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
-        while let Some(slice) = self.crew.next_slice() {
+        while let Some(slice) = self.next_slice().await {
             self.next = Errand::Change;
-            match self.walk(&slice).await? {
-                Left::Done => {}
-                Left::Stopped => return Ok(()),
-                Left::Dismissed => {
-                    self.crew.give_back(slice);
-                    return Ok(());
-                }
+            let left = self.walk(&slice).await;
+            match left {
+                Ok(Left::Dismissed) => self.crew.pool().give_back(self.number),
+                _ => self.crew.pool().leave(self.number),
+            }
+            if !matches!(left?, Left::Done) {
+                break;
             }
         }
         Ok(())
@@ -236,8 +239,7 @@ impl Worker<'_> {
     fn committed(&mut self, done: Errand, slice: &SliceRecord, committed: &Committed, in_hand: &InHand<'_>) -> Turn {
         self.crew.strange_looks.store(0, Ordering::Relaxed);
         self.recovery.succeeded();
-        let range = &committed.batch.range;
-        let ends_slice = range.through == slice.range.through;
+        let Committed { batch, ends_slice, .. } = committed;
         self.next = done.committed(&committed.batch);
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
@@ -246,16 +248,16 @@ impl Worker<'_> {
                 committed.set_aside.iter().for_each(|key| self.crew.row_quarantined(key, &failure));
             }
             Errand::Carve(_, why) => {
-                self.crew.range_set_aside(range, &why);
-                return if ends_slice { Turn::SliceDone } else { Turn::GoOn };
+                self.crew.range_set_aside(&batch.range, &why);
+                return if *ends_slice { Turn::SliceDone } else { Turn::GoOn };
             }
         }
         if committed.batch.gone {
             self.crew.partition_gone(slice);
         }
         in_hand.charge(committed.applied.rows);
-        self.crew.batch_committed(slice, committed, ends_slice);
-        if ends_slice { Turn::SliceDone } else { Turn::GoOn }
+        self.crew.batch_committed(slice, committed);
+        if *ends_slice { Turn::SliceDone } else { Turn::GoOn }
     }
 
     /// Batches that change rows teach how large they should be.

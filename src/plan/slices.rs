@@ -2,10 +2,13 @@
 
 use crate::key::{Key, KeyRange};
 
-/// Slices per worker: when the last slices are walked, the idle share of the other workers is one part in this many.
+/// Slices per worker. A sample of blocks cuts them within half of their mean, and rows differ in what they cost; with so
+/// many, workers that took nothing from each other would end up to a fifth of the run apart. An idle one takes half of
+/// what another has, so more of them gain nothing, and fewer mean more of that.
 const SLICES_PER_WORKER: usize = 8;
 
-/// With one worker, slices only serve to show progress and to be walked by more workers later.
+/// With one worker, slices only serve to show progress and to be walked by more workers later. Their number does not grow
+/// with the table: each costs a state row in every pass.
 const MIN_SLICES: usize = 16;
 
 /// A slice shorter than this many batches costs more in look-ups than it gains.

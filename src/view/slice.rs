@@ -88,6 +88,7 @@ mod tests {
             done: false,
             token: 1,
             set_aside: false,
+            split_from: None,
         };
         assert_eq!(state(&new), SliceState::Waiting);
         assert_eq!(state(&SliceRecord { seq: 3, ..new.clone() }), SliceState::InHand);

@@ -24,6 +24,7 @@ mod batch_size;
 mod behind_a_pooler;
 mod changes;
 mod connection_policy;
+mod even_slices;
 mod every_key_once;
 mod faults;
 mod held_to_the_index;

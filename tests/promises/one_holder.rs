@@ -1,5 +1,8 @@
 //! Who may commit a batch? Only who holds the slice, and only on top of what it has read. Asked of the library's own lane,
-//! statement by statement, because in a whole run one guard covers for another.
+//! statement by statement, because in a whole run one guard covers for another. Who may take a part of a slice is asked in
+//! [`splits`].
+
+mod splits;
 
 use crate::support::{Target, promises, series};
 use std::sync::Arc;
@@ -39,8 +42,12 @@ struct Held {
 
 impl Held {
     async fn new(target: &Target) -> Self {
+        Self::of(target, 100).await
+    }
+
+    async fn of(target: &Target, rows: u64) -> Self {
         target.execute("create table items (id integer primary key, applied integer not null default 0)").await;
-        target.execute(&format!("insert into items (id) {}", series(target, 100))).await;
+        target.execute(&format!("insert into items (id) {}", series(target, rows))).await;
         let database = database(&Address::parse(&target.url).unwrap()).unwrap();
         let job = job();
         let plan = engine::plan(database.as_ref(), &job).await.unwrap().unwrap();

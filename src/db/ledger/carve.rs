@@ -4,17 +4,17 @@
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::session::{Session, Value};
-use crate::db::{OpenBatch, SliceLease};
+use crate::db::{Checkpointed, OpenBatch, SliceLease};
 
 /// Carves `(after, through]` off the front of the slice, from its beginning to the end of the batch's range: what was
 /// walked of it belongs to the new slice, which begins at the cursor. The old slice keeps its place and its sums. A range
-/// that ends with its slice needs no new one. `false`: the slice is not ours any more.
+/// that ends with its slice needs no new one. `None`: the slice is not ours any more.
 pub(crate) async fn carve<S: Session>(
     session: &mut S,
     dialect: Dialect,
     lease: &SliceLease,
     batch: &OpenBatch,
-) -> Result<bool, Failure> {
+) -> Result<Option<Checkpointed>, Failure> {
     let (slice, run) = (dialect.state_table("slice"), dialect.state_table("run"));
     // Two workers that carve at once must not choose the same number.
     let one_at_a_time = format!("select id from {run} where id = $1{}", dialect.row_lock());
@@ -29,7 +29,7 @@ pub(crate) async fn carve<S: Session>(
     let begin_later = format!(
         "update {slice} as s set after_key = case when through_key = $3 then after_key else $3 end, \
          cursor_key = case when through_key = $3 then cursor_key else $3 end, \
-         set_aside = (through_key = $3), seq = seq + 1 where {is_ours}"
+         set_aside = (through_key = $3), seq = seq + 1 where {is_ours} returning set_aside"
     );
     let values: [Value; 7] = [
         lease.run.into(),
@@ -41,5 +41,7 @@ pub(crate) async fn carve<S: Session>(
         lease.holder.as_str().into(),
     ];
     session.execute(&add, &values).await?;
-    Ok(session.execute(&begin_later, &values).await? == 1)
+    let rows = session.fetch(&begin_later, &values).await?;
+    let [row] = rows.as_slice() else { return Ok(None) };
+    Ok(Some(Checkpointed { ends_slice: row.int(0)? == 1, ..Checkpointed::default() }))
 }

@@ -47,7 +47,7 @@ fn statement(dialect: Dialect, words: &[String; 10]) -> String {
         "update {slice} set cursor_key = {end}, seq = seq + 1, rows_changed = rows_changed + {changed}, \
          rows_scanned = rows_scanned + {scanned}, rows_still_in_scope = rows_still_in_scope + {still_in_scope}, \
          done = (through_key = {end}) where run_id = {run} and pass = {pass} and slice = {number} \
-         and seq = {seq} and token = {token} and holder = {holder} returning seq, {wal}",
+         and seq = {seq} and token = {token} and holder = {holder} returning done, {wal}",
         slice = dialect.state_table("slice"),
         wal = dialect.wal_position()
     )
@@ -66,7 +66,8 @@ fn checkpointed(batch: &OpenBatch, rows: &[Row]) -> Option<Checkpointed> {
     let [row] = rows else { return None };
     let positions = batch.wal_position.zip(row.int_or_null(1));
     let wal_bytes = positions.map(|(before, after)| after.saturating_sub(before).max(0).unsigned_abs());
-    Some(Checkpointed { wal_bytes })
+    let ends_slice = row.int_or_null(0) == Some(1);
+    Some(Checkpointed { wal_bytes, ends_slice })
 }
 
 /// The slice's number of committed batches, read under its lock. `None`: it is not ours any more.

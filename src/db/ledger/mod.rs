@@ -3,7 +3,8 @@
 //!
 //! Reading order: `install` (the tables), `runs` (find, create, list), `queue` (runs that wait for a scheduler), `lease` (who holds a run), `moves`
 //! (compare-and-set of states), `pauses` (when they end), `overrides` (what operators set over the job file), `slices`
-//! (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch records in its own transaction),
+//! (the parts of a pass), `checkpoint`, `quarantine` and `carve` (what a batch records in its own transaction), `split` (how
+//! one slice becomes two),
 //! `resolve` (rows that were set aside and are tried again), `events` (what happened), `report` (pace and time, as the
 //! runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
@@ -22,6 +23,7 @@ mod report;
 mod resolve;
 mod runs;
 mod slices;
+mod split;
 
 use super::dialect::Dialect;
 use super::failure::Failure;
@@ -45,6 +47,7 @@ pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
 pub(crate) use slices::read_key;
 pub use slices::{NewPass, SliceRecord};
+pub(crate) use split::{left, split};
 
 /// State changes are single rows: what takes longer than this waits for somebody else.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);

@@ -34,6 +34,12 @@ impl<'a> Recorded<'a> {
         self.row.int_or_null(column).ok_or_else(|| self.strange(format!("{name} is no whole number")))
     }
 
+    /// Integer, or none.
+    pub(super) fn int_or_null(&self, column: usize, name: &str) -> Result<Option<i64>, Failure> {
+        let is_null = self.row.is_null(column);
+        (!is_null).then(|| self.int(column, name)).transpose()
+    }
+
     /// A key that cannot be null.
     pub(super) fn key(&self, column: usize, name: &str) -> Result<Key, Failure> {
         // Without the parser's words: they repeat the text, and it may be a row's.

@@ -34,6 +34,8 @@ pub struct SliceRecord {
     pub token: i64,
     /// Carved out of another slice because somebody kept a lock on its rows; walked last.
     pub set_aside: bool,
+    /// The planned slice of its pass that it was split from; `None`: planned itself, or carved out.
+    pub split_from: Option<i64>,
 }
 
 /// What a pass after the walk goes over.
@@ -80,7 +82,7 @@ impl Ledger {
     async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token, set_aside, walk, part from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside, walk, part, split_from from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
         self.session.fetch(&sql, &[run.into()]).await
@@ -149,8 +151,8 @@ impl Ledger {
     async fn copy_pass(&mut self, run: i64, pass: i64, holder: &str, added: Option<&KeyRange>) -> Result<(), Failure> {
         let slice = self.dialect.state_table("slice");
         let sql = format!(
-            "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, token, holder) \
-             select run_id, $2, slice, after_key, through_key, after_key, 1, $3 from {slice} \
+            "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, split_from, token, holder) \
+             select run_id, $2, slice, after_key, through_key, after_key, split_from, 1, $3 from {slice} \
              where run_id = $1 and pass = 0 on conflict (run_id, pass, slice) do nothing"
         );
         let copied = self.session.execute(&sql, &[run.into(), pass.into(), holder.into()]).await?;
@@ -199,6 +201,7 @@ fn read_slice(row: &Row, table: &str, run: i64) -> Result<SliceRecord, Failure> 
         done: row.int(9, "done")? == 1,
         token: row.int(10, "token")?,
         set_aside: row.int(11, "set_aside")? == 1,
+        split_from: row.int_or_null(14, "split_from")?,
     })
 }
 
@@ -233,10 +236,11 @@ mod tests {
         let key = || prop_oneof![4 => key(), 1 => Just(Value::Null)].boxed();
         let walk = value(prop_oneof![Just("key"), Just("physical")].prop_map(Value::from)).boxed();
         let part = prop_oneof![3 => Just(Value::Null), 1 => value(Just(Value::from("public.items_2026")))].boxed();
+        let int_or_null = prop_oneof![1 => int(), 1 => Just(Value::Null)].boxed();
         let ints = vec![int(), int(), int(), int(), int(), int(), int()];
-        let columns = [vec![int(), int(), key(), key(), key()], ints, vec![walk, part]].concat();
-        (columns, 0..=14_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
-            row.truncate(if is_cut == 0 { end } else { 14 });
+        let columns = [vec![int(), int(), key(), key(), key()], ints, vec![walk, part, int_or_null]].concat();
+        (columns, 0..=15_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
+            row.truncate(if is_cut == 0 { end } else { 15 });
             row
         })
     }

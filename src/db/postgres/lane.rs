@@ -5,13 +5,15 @@ use super::connect::PostgresSession;
 use super::opened;
 use super::range::{change, key_at, narrowed};
 use super::spelling::{BY_INDEX, after_look_up, belongs, bound, key_values, place_expression, settings, stored_end};
+use super::split::{self, Middle};
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
-use crate::db::session::{Row, Session};
+use crate::db::session::{Row, Session, first_text};
 use crate::db::statement::{BatchStatements, Rows};
 use crate::db::{
-    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, TriedAside,
+    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
+    TriedAside, Wanted,
 };
 use crate::job::Batch;
 use crate::key::{Key, KeyRange};
@@ -239,9 +241,40 @@ impl Lane for PostgresLane {
         Ok(SetAside { key, within_limit })
     }
 
-    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Option<Checkpointed>, Failure> {
         self.enter(Phase::Checkpoint);
         ledger::carve(&mut self.session, Dialect::Postgres, lease, batch).await
+    }
+
+    async fn split(&mut self, lease: &SliceLease, wanted: Wanted) -> Result<Split, Failure> {
+        self.enter(Phase::Begin);
+        self.follow(&lease.route);
+        let guessed = split::guessed_middle(&mut self.session, &self.statements, lease, wanted).await?;
+        // A state change: unlike a batch it waits for the disk. Nobody waits for it but the batch that it waits for itself.
+        let begin = format!(
+            "begin; {}; set local synchronous_commit to default; set local lock_timeout = {}; {BY_INDEX}",
+            self.settings,
+            self.statement_timeout.as_millis()
+        );
+        self.session.script(&begin).await?;
+        let Some(left) = ledger::left(&mut self.session, Dialect::Postgres, lease, true).await? else {
+            return Ok(Split::NotOurs);
+        };
+        let middle = split::middle(&mut self.session, &self.statements, &left.range, wanted, guessed).await?;
+        let (middle, rows) = match middle {
+            Middle::At(middle, rows) => (middle, rows),
+            Middle::TooShort => return Ok(Split::TooShort),
+            Middle::TooLong => {
+                self.session.rollback().await;
+                return self.split(lease, Wanted { about: u64::MAX, ..wanted }).await;
+            }
+        };
+        // Last: from now on the look-ups hold a lock on the table.
+        let place = self.session.script(&format!("select {}", place_expression(self.statements.work()))).await?;
+        self.proves_the_place(&first_text(&place).unwrap_or_default())?;
+        self.enter(Phase::Checkpoint);
+        let made = ledger::split(&mut self.session, Dialect::Postgres, lease, left.seq, &middle).await?;
+        Ok(made.map_or(Split::NotOurs, |slice| Split::Made(Box::new(SplitOff { slice, rows }))))
     }
 
     async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {

@@ -32,6 +32,7 @@ mod scope;
 mod signals;
 mod sizes;
 mod spelling;
+mod split;
 mod stray;
 mod survey;
 mod tls;

@@ -99,7 +99,7 @@ async fn legs(
                 match look_up(session, &end_key(&statements, " desc")).await? {
                     None => (None, Vec::new()),
                     Some(last) => {
-                        let cuts = cut(session, &statements, &last, of_leaf, slices).await?;
+                        let cuts = cut(session, &statements, &last, slices).await?;
                         (Some(last), cuts)
                     }
                 }
@@ -115,11 +115,10 @@ async fn cut(
     session: &mut PostgresSession,
     statements: &BatchStatements,
     last: &Key,
-    blocks: u64,
     slices: usize,
 ) -> Result<Vec<Key>, Failure> {
     session.script(BY_CHOICE).await?;
-    let cuts = sampled(session, statements, last, blocks, slices).await?;
+    let cuts = sampled(session, statements, last, slices).await?;
     session.script(BY_INDEX).await?;
     Ok(cuts)
 }
@@ -172,7 +171,7 @@ fn end_key(statements: &BatchStatements, direction: &str) -> String {
     format!("select {} from {table} as t{order} limit 1", key_as_stored(position))
 }
 
-fn key_columns(key: &[KeyColumn], direction: &str) -> String {
+pub(super) fn key_columns(key: &[KeyColumn], direction: &str) -> String {
     let columns: Vec<_> = key.iter().map(|column| format!("t.{}{direction}", quote(&column.name))).collect();
     columns.join(", ")
 }

@@ -4,14 +4,15 @@
 use super::connect::{BEGIN_WRITING, SqliteSession};
 use super::key_text;
 use super::place::place_expression;
-use super::range::{change, narrowed, range_end};
+use super::range::{change, middle, narrowed, range_end};
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
-use crate::db::session::Session;
+use crate::db::session::{Session, first_text};
 use crate::db::statement::{BatchStatements, Rows};
 use crate::db::{
-    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, TriedAside,
+    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
+    TriedAside, Wanted,
 };
 use crate::job::Batch;
 use crate::key::KeyRange;
@@ -129,9 +130,27 @@ impl Lane for SqliteLane {
         Ok(SetAside { key: Some(key), within_limit })
     }
 
-    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Option<Checkpointed>, Failure> {
         self.session.enter(Phase::Checkpoint);
         ledger::carve(&mut self.session, Dialect::Sqlite, lease, batch).await
+    }
+
+    /// There is one worker, so nobody needs it; the record is right all the same.
+    async fn split(&mut self, lease: &SliceLease, wanted: Wanted) -> Result<Split, Failure> {
+        self.manners.let_others_write().await;
+        self.session.enter(Phase::Begin);
+        self.session.script(BEGIN_WRITING).await?;
+        self.manners.begin();
+        let Some(left) = ledger::left(&mut self.session, Dialect::Sqlite, lease, true).await? else {
+            return Ok(Split::NotOurs);
+        };
+        let middle = middle(&mut self.session, &self.statements, &left.range, wanted.least).await?;
+        let Some((middle, rows)) = middle else { return Ok(Split::TooShort) };
+        let place = self.session.script(&format!("select {}", place_expression(self.statements.work()))).await?;
+        self.proves_the_place(&first_text(&place).unwrap_or_default())?;
+        self.session.enter(Phase::Checkpoint);
+        let made = ledger::split(&mut self.session, Dialect::Sqlite, lease, left.seq, &middle).await?;
+        Ok(made.map_or(Split::NotOurs, |slice| Split::Made(Box::new(SplitOff { slice, rows: Some(rows) }))))
     }
 
     async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {

@@ -47,6 +47,12 @@ impl Sqlite {
     }
 }
 
+/// A connection to a file.
+#[cfg(test)]
+pub(crate) async fn session(path: &Path) -> Result<Box<dyn Session>, Failure> {
+    Ok(Box::new(Connector::new(path).connect(LOCK_TIMEOUT).await?.looking_often()))
+}
+
 #[async_trait]
 impl Database for Sqlite {
     fn dialect(&self) -> Dialect {

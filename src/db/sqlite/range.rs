@@ -4,11 +4,14 @@
 use super::connect::SqliteSession;
 use super::key_text;
 use crate::db::failure::Failure;
-use crate::db::session::{Session, Value};
+use crate::db::session::{Session, Value, first_int};
 use crate::db::statement::{BatchStatements, CountedBy, Rows};
 use crate::db::{Applied, OpenBatch};
 use crate::key::{Key, KeyRange};
 use crate::plan::{Action, Work};
+
+/// Rows that are counted to find the middle of a range: some ten milliseconds.
+const MOST_COUNTED: u64 = 50_000;
 
 /// The key `rows` rows into the range. `None`: fewer are left.
 pub(super) async fn range_end(
@@ -39,6 +42,25 @@ pub(super) async fn narrowed(
         Ok(number) if number < most => Ok(batch.with_in_scope(number)),
         _ => Ok(batch.ending_at(key_text::key_of(last)?, most)),
     }
+}
+
+/// The key in the middle of the range, and how many rows lie below it, itself included, and above. `None`: either half
+/// would have fewer than `least`.
+pub(super) async fn middle(
+    session: &mut SqliteSession,
+    statements: &BatchStatements,
+    range: &KeyRange,
+    least: u64,
+) -> Result<Option<(Key, (u64, u64))>, Failure> {
+    let most = MOST_COUNTED.max(least.saturating_mul(2));
+    let count = statements.count_at_most(range.after.is_none(), most);
+    let rows = first_int(&session.fetch(&count, &key_text::bound(range)?).await?);
+    let below = rows / 2;
+    if below < least.max(1) {
+        return Ok(None);
+    }
+    let middle = range_end(session, statements, range, u32::try_from(below).unwrap_or(u32::MAX)).await?;
+    Ok(middle.map(|middle| (middle, (below, rows - below))))
 }
 
 /// Changes these rows, and counts those that are in scope still; `values` are their keys.

@@ -1,8 +1,9 @@
 //! What does a statement do? The semantics of READ COMMITTED for the statements of a run's record: what it looks for it
 //! sees as it was when the statement began, what it changes it locks and looks at again. The statements of a batch are in
-//! [`super::of_batch`].
+//! [`super::of_batch`], those that split a slice in [`super::of_split`].
 
 use super::guard::Guard;
+use super::of_split::middle;
 use super::server::{Cell, Doing, Reply, Request, Server, ServerError, Stop, Touch, Transaction};
 use super::statement::Statement;
 use super::tables::{Beat, Fault, Holder, NOW, Row as Item, RowKey, Run, Slice, SliceId, Tables, from_stored, stored};
@@ -45,6 +46,7 @@ impl Server {
             Request::Apply { after, through, sweep } => {
                 self.apply(transaction, *after, *through, *sweep, &snapshot).map(touched)
             }
+            Request::Middle { after, through, least } => Ok(middle(&snapshot, *after, *through, *least)),
             Request::Application(touch, key) => self.touch(transaction, *touch, *key),
         }
     }
@@ -133,6 +135,15 @@ impl Server {
             Statement::LockedSeq { locks, guards } => self.locked_seq(t, locks, guards, values, seen)?,
             Statement::CarveOff(guards) => self.carve_off(t, guards, values, seen),
             Statement::BeginLater(guards) => self.begin_later(t, guards, values, seen)?,
+            Statement::LockNumbers { locks } => {
+                if locks && self.has(Guard::LockAtNumber) {
+                    self.lock(t, Cell::Run)?;
+                }
+                rows(vec![vec![Value::Int(1)]])
+            }
+            Statement::Left { locks, guards } => self.left(t, locks, guards, values, seen)?,
+            Statement::SplitOff(guards) => self.split_off(t, guards, values, seen),
+            Statement::EndEarlier(guards) => self.end_earlier(t, guards, values, seen)?,
             Statement::IsAside => {
                 let aside = seen.aside.contains(&key(&values[1]));
                 rows(aside.then(|| vec![Value::Int(1)]).into_iter().collect())
@@ -342,6 +353,8 @@ fn slice_row(id: SliceId, slice: &Slice) -> Vec<Value> {
         Value::Int(slice.token),
         Value::Int(slice.set_aside.into()),
         Value::Text("key".to_owned()),
+        Value::Null,
+        // Nothing is decided by what a slice was split from.
         Value::Null,
     ]
 }

@@ -25,6 +25,16 @@ pub enum Guard {
     LockInSettle,
     /// A COMMIT without an answer is asked after at all.
     Settle,
+    /// A split waits for the slice's lock, and looks for the middle of what is left under it.
+    LockAtSplit,
+    /// A split compares seq with what it read.
+    SeqAtSplit,
+    /// A split compares the slice's token.
+    TokenAtSplit,
+    /// A split compares the slice's holder.
+    HolderAtSplit,
+    /// Who makes one slice out of another chooses its number under the run's lock.
+    LockAtNumber,
     /// After an error nothing of the batch is recorded.
     RollbackAfterError,
     /// Taking a run waits for the batches in hand, and takes its slices with it.

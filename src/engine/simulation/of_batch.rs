@@ -108,7 +108,8 @@ impl Server {
         };
         let moved = self.change_slice(t, id(values), seen, move_on)?;
         t.recorded |= moved > 0;
-        Ok(rows(vec![vec![Value::Int(0), Value::Null]; moved as usize]))
+        let done = t.changes.slices.get(&id(values)).is_some_and(|slice| slice.done);
+        Ok(rows(vec![vec![Value::Int(done.into()), Value::Null]; moved as usize]))
     }
 
     /// `select seq from slice where token and holder for no key update`.
@@ -172,7 +173,8 @@ impl Server {
         };
         let moved = self.change_slice(t, carved(values), seen, later)?;
         t.recorded |= moved > 0;
-        Ok(touched(moved))
+        let aside = t.changes.slices.get(&carved(values)).is_some_and(|slice| slice.set_aside);
+        Ok(rows(vec![vec![Value::Int(aside.into())]; moved as usize]))
     }
 
     fn compare(&self, guards: Guards, seq: i64, token: i64, holder: u16) -> impl Fn(&Slice) -> bool + use<> {
@@ -195,6 +197,6 @@ fn id(values: &[Value]) -> SliceId {
     SliceId { pass: int(&values[5]), number: int(&values[6]) }
 }
 
-fn carved(values: &[Value]) -> SliceId {
+pub(super) fn carved(values: &[Value]) -> SliceId {
     SliceId { pass: int(&values[1]), number: int(&values[3]) }
 }

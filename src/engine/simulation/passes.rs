@@ -6,6 +6,7 @@ use super::process::Ground;
 use super::tables::{key, number};
 use super::worker::work;
 use crate::db::{Failure, NewPass, RunRecord, SliceRecord, Success};
+use crate::engine::pool::Pool;
 use crate::engine::step::{Step, next_step};
 use crate::key::KeyRange;
 use crate::run::RunState;
@@ -33,7 +34,7 @@ impl Ground {
             match step {
                 Step::Walk(pass) => {
                     let left = slices.into_iter().filter(|slice| slice.pass == pass && !slice.done);
-                    self.change(|process| process.slices = left.collect());
+                    self.change(|process| process.pool = Pool::of(left));
                     if !self.work_together().await? {
                         return Ok(Walked::Stopped);
                     }

@@ -10,6 +10,7 @@ use super::rules::{Broken, Rule};
 use super::server::{Server, Touch};
 use super::tables::{Fault, Holder, Row, RowKey, Run, Slice, SliceId, Tables};
 use super::world::{Here, Process, Wait, World};
+use crate::engine::pool::Pool;
 use crate::pace::{Sizes, Sizing};
 use crate::run::{Intent, RunState};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -291,7 +292,7 @@ impl Play {
             look_wanted: false,
             strange_looks: 0,
             pause_wanted: false,
-            slices: VecDeque::new(),
+            pool: Pool::default(),
             sizing: [Sizing::of_walk(sizes), Sizing::of_sweep(sizes)],
         };
         let number = {

@@ -33,6 +33,8 @@ pub enum Rule {
     Moves,
     /// No more rows are set aside than may be, and each is counted.
     Limit,
+    /// The slices of each pass tile: whatever was split or carved out, no key is in two of them or in none.
+    Tiles,
     /// When nobody disturbs any more, every run comes to an end.
     Ends,
     /// A run fails only for a reason that cannot be mended by trying again.
@@ -95,6 +97,7 @@ impl Memory {
             }
         }
         self.batch(before, by)?;
+        split(before, by)?;
         if to.lets_batches_begin() {
             self.since_pause.clear();
         }
@@ -147,6 +150,7 @@ impl Memory {
 
     /// What holds in every state.
     pub fn hold(&self, tables: &Tables, swept: bool) -> Result<(), Broken> {
+        tiles(tables)?;
         let mut applied = tables.gone;
         let walked = walked(tables);
         for (key, row) in tables.rows.iter() {
@@ -194,6 +198,31 @@ impl Memory {
     pub fn worker_stopped(&mut self, holder: Holder, worker: u32, last: u64) {
         self.stopped.insert((holder, worker), last);
     }
+}
+
+/// I3, of a transaction that split a slice.
+fn split(before: &Tables, by: &Transaction) -> Result<(), Broken> {
+    let Some((id, holder, token)) = by.split else { return Ok(()) };
+    let slice = before.slices.get(&id).map(|slice| (slice.holder, slice.token));
+    match slice == Some((Some(holder), token)) && before.run.holder == Some(holder) {
+        true => Ok(()),
+        false => broken(Rule::I3, format!("{holder} split {id:?} with token {token} where it is {slice:?}")),
+    }
+}
+
+/// Each slice of a pass begins where another ends, but for the first.
+fn tiles(tables: &Tables) -> Result<(), Broken> {
+    let mut slices: Vec<_> = tables.slices.iter().map(|(id, slice)| (id.pass, slice.after, slice.through)).collect();
+    slices.sort_unstable();
+    let mut before = (-1, None);
+    for (pass, after, through) in slices {
+        let end = if pass == before.0 { before.1 } else { None };
+        if after != end || Some(through) <= after {
+            return broken(Rule::Tiles, format!("a slice of pass {pass} is ({after:?}, {through}] behind {end:?}"));
+        }
+        before = (pass, Some(through));
+    }
+    Ok(())
 }
 
 /// What a slice's cursor has passed.

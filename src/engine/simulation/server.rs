@@ -37,6 +37,12 @@ pub enum Request {
         through: RowKey,
         sweep: bool,
     },
+    /// The middle of `(after, through]`, if either half has so many rows: what a split looks up.
+    Middle {
+        after: Option<RowKey>,
+        through: RowKey,
+        least: u64,
+    },
     /// Something that the application does to a row.
     Application(Touch, RowKey),
 }
@@ -126,6 +132,8 @@ pub struct Transaction {
     pub opened: Option<Opened>,
     /// A checkpoint or a carved range was recorded.
     pub recorded: bool,
+    /// A slice was split, in the name of this holder with this token.
+    pub split: Option<(SliceId, Holder, i64)>,
 }
 
 /// A request that is being worked on.

@@ -5,10 +5,10 @@ use super::server::{Claim, Opened, Reply, Request, ServerError};
 use super::statement::{Statement, statement};
 use super::tables::{self, Holder, SliceId};
 use super::world::{Here, Wait};
-use crate::db::wire::{self, Circumstances, Phase, Row, Session, Value};
+use crate::db::wire::{self, Circumstances, Phase, Row, Session, Value, first_text};
 use crate::db::{
     Applied, Checkpointed, Class, Dialect, Failure, Lane, Ledger, OpenBatch, QuarantinedRow, RowAside, SessionId,
-    SetAside, SliceLease, TriedAside,
+    SetAside, SliceLease, Split, SplitOff, TriedAside, Wanted,
 };
 use crate::key::KeyRange;
 use crate::pace::Stretch;
@@ -229,7 +229,7 @@ impl Lane for BoxedLane {
         Ok(SetAside { key: Some(key), within_limit })
     }
 
-    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<bool, Failure> {
+    async fn carve(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Option<Checkpointed>, Failure> {
         self.wire.phase = Phase::Checkpoint;
         wire::carve(&mut self.wire, Dialect::Postgres, lease, batch).await
     }
@@ -241,6 +241,22 @@ impl Lane for BoxedLane {
 
     async fn rollback(&mut self) {
         self.wire.rollback().await;
+    }
+
+    async fn split(&mut self, lease: &SliceLease, wanted: Wanted) -> Result<Split, Failure> {
+        self.wire.phase = Phase::Begin;
+        self.wire.script("begin").await?;
+        let Some(left) = wire::left(&mut self.wire, Dialect::Postgres, lease, true).await? else {
+            return Ok(Split::NotOurs);
+        };
+        let (after, through) = (left.range.after.as_ref().map(tables::number), tables::number(&left.range.through));
+        let looked_up = self.wire.call(Request::Middle { after, through, least: wanted.least }).await?;
+        let Reply::Rows(middle, _) = looked_up else { unreachable!("only an opening is answered so") };
+        let Some(middle) = first_text(&middle) else { return Ok(Split::TooShort) };
+        let middle = tables::key(tables::from_stored(&middle));
+        self.wire.phase = Phase::Checkpoint;
+        let made = wire::split(&mut self.wire, Dialect::Postgres, lease, left.seq, &middle).await?;
+        Ok(made.map_or(Split::NotOurs, |slice| Split::Made(Box::new(SplitOff { slice, rows: None }))))
     }
 
     async fn try_aside(&mut self, _row: &QuarantinedRow, _holder: Option<&str>) -> Result<TriedAside, Failure> {

@@ -46,6 +46,16 @@ pub enum Statement {
     },
     CarveOff(Guards),
     BeginLater(Guards),
+    /// Locks the run's row for who chooses a slice's number.
+    LockNumbers {
+        locks: bool,
+    },
+    Left {
+        locks: bool,
+        guards: Guards,
+    },
+    SplitOff(Guards),
+    EndEarlier(Guards),
     IsAside,
     CountAside {
         limited: bool,
@@ -90,7 +100,7 @@ fn recognise(sql: &str) -> Statement {
         "rollback" => Statement::Rollback,
         _ if sql.starts_with("begin") => Statement::Begin { durable: !has("synchronous_commit = off") },
         _ if sql.starts_with("select state from tidegate.run") => Statement::LockRun { locks },
-        _ if sql.starts_with("select id from tidegate.run where id = $1") => Statement::LockRun { locks },
+        _ if sql.starts_with("select id from tidegate.run where id = $1") => Statement::LockNumbers { locks },
         _ if sql.starts_with("select h.holder") => Statement::ReadHeld,
         _ if sql.starts_with("select version from tidegate.run") => Statement::ReadVersion,
         _ if sql.starts_with("select r.actor, (select e.detail") => Statement::ReadPauseThatIsOver,
@@ -102,6 +112,9 @@ fn recognise(sql: &str) -> Statement {
         _ if sql.starts_with("select seq from tidegate.slice") => {
             Statement::LockedSeq { locks, guards: guards("seq =", "token = $4", "holder = $5") }
         }
+        _ if sql.starts_with("select s.seq, s.cursor_key, s.through_key") => {
+            Statement::Left { locks, guards: guards("seq =", "s.token = $4", "s.holder = $5") }
+        }
         _ if sql.starts_with("select 1 from tidegate.quarantine") => Statement::IsAside,
         _ if sql.starts_with("update tidegate.run") => of_run(sql),
         _ if sql.starts_with("update tidegate.slice set cursor_key") => {
@@ -109,6 +122,9 @@ fn recognise(sql: &str) -> Statement {
         }
         _ if sql.starts_with("update tidegate.slice as s set after_key") => {
             Statement::BeginLater(guards("s.seq = $5", "s.token = $6", "s.holder = $7"))
+        }
+        _ if sql.starts_with("update tidegate.slice as s set through_key") => {
+            Statement::EndEarlier(guards("s.seq = $5", "s.token = $6", "s.holder = $7"))
         }
         _ if sql.starts_with("update tidegate.slice set token = token + 1, holder = $1") => Statement::Fence,
         _ if sql.starts_with("update tidegate.slice set token = 1, holder = $3") => Statement::OwnSlice,
@@ -122,6 +138,9 @@ fn recognise(sql: &str) -> Statement {
             Statement::CarveOff(guards("s.seq = $5", "s.token = $6", "s.holder = $7"))
         }
         _ if sql.starts_with("insert into tidegate.slice") && has("on conflict") => Statement::CopyPass,
+        _ if sql.starts_with("insert into tidegate.slice") && has("s.split_from") => {
+            Statement::SplitOff(guards("s.seq = $5", "s.token = $6", "s.holder = $7"))
+        }
         _ if sql.starts_with("insert into tidegate.slice") => Statement::AddSlice,
         _ => panic!(
             "the simulation does not know this statement; say in statement.rs and execute.rs what it does: {sql}"

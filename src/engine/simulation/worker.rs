@@ -8,24 +8,31 @@ use super::server::Fate;
 use super::session::BoxedLane;
 use super::tables::SliceId;
 use super::world::Wait;
-use crate::db::{Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord};
+use crate::db::{Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord, Split, Wanted};
 use crate::engine::answer::{Answer, Streak, Tried, answer};
 use crate::engine::batch::{self, Committed, Ended, Interrupted};
 use crate::engine::errand::{Errand, Unsettled};
+use crate::engine::halving::{self, Then};
 use crate::engine::settle::{self, Settled};
 use crate::engine::worker::{Strange, strange};
 use crate::pace::{Cost, Scan, Stopwatch, Stretch, TimeLedger};
 use crate::plan::Route;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+
+/// A half of fewer rows is not taken: a few batches are what a slice has here.
+const LEAST_HALF: u64 = 2;
 
 /// Walks slices until none is left or the gate stops.
 pub async fn work(ground: Ground, number: u32) -> Result<(), Failure> {
     // The stopwatch reads a clock, and nobody here reads the stopwatch.
     let time = TimeLedger::new(1, Instant::now()).stopwatch(0);
     let mut worker = Worker { ground, number, time, streak: Streak::default(), lane: None, next: Errand::Change };
-    while let Some(slice) = worker.ground.change(|process| process.slices.pop_front()) {
+    while let Some(slice) = worker.next_slice().await {
         worker.next = Errand::Change;
-        if !worker.walk(&slice).await? {
+        let walked = worker.walk(&slice).await;
+        worker.ground.change(|process| process.pool.leave(number));
+        if !walked? {
             break;
         }
     }
@@ -57,6 +64,71 @@ struct Met<'a> {
 }
 
 impl Worker {
+    /// As `worker/idle.rs` does, but that chance says whose slice is halved.
+    async fn next_slice(&mut self) -> Option<SliceRecord> {
+        let number = self.number;
+        let waiting = self.ground.change(|process| process.pool.next(number));
+        match waiting {
+            Some(slice) => Some(slice),
+            None => self.half_of_another().await,
+        }
+    }
+
+    async fn half_of_another(&mut self) -> Option<SliceRecord> {
+        let (number, mut too_short, mut tries) = (self.number, BTreeSet::new(), 0);
+        while let Some(from) = self.slice_of_another(&too_short) {
+            if !self.ground.pass_gate().await {
+                return None;
+            }
+            let split = self.halve(&from).await;
+            self.ground.change(|process| process.in_hand -= 1);
+            self.tell(|| format!("splits slice {}: {split:?}", from.number));
+            let class = match split {
+                Ok(Split::Made(off)) => {
+                    self.ground.change(|process| process.pool.has(number, off.slice.clone()));
+                    return Some(off.slice);
+                }
+                Ok(Split::TooShort) => {
+                    too_short.insert(from.number);
+                    continue;
+                }
+                Ok(Split::NotOurs) => {
+                    self.ground.look_again().await;
+                    Class::Retry
+                }
+                Err(failure) => failure.class,
+            };
+            tries += 1;
+            match halving::after_failure(class, tries) {
+                Then::Again => {}
+                Then::Reconnect => self.lane = None,
+                Then::Leave => return None,
+            }
+            let delay = self.ground.here.world().chance.between(50, 1_000);
+            self.rests(delay).await;
+        }
+        None
+    }
+
+    fn slice_of_another(&self, but: &BTreeSet<i64>) -> Option<SliceRecord> {
+        let mut world = self.ground.here.world();
+        let pool = &world.process(self.ground.process).pool;
+        let others: Vec<_> =
+            pool.of_others(self.number).filter(|slice| !but.contains(&slice.number)).cloned().collect();
+        match others.len() as u64 {
+            0 => None,
+            count => others.into_iter().nth(world.chance.below(count) as usize),
+        }
+    }
+
+    async fn halve(&mut self, from: &SliceRecord) -> Result<Split, Failure> {
+        if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
+            self.lane = Some(self.connect()?);
+        }
+        let Some(lane) = &mut self.lane else { return Err(Failure::new(Class::Lost, "not connected")) };
+        halving::halve(lane.as_mut(), &self.ground.slice_lease(from), Wanted { least: LEAST_HALF, about: 0 }).await
+    }
+
     async fn walk(&mut self, slice: &SliceRecord) -> Result<bool, Failure> {
         let lease = self.ground.slice_lease(slice);
         loop {
@@ -163,10 +235,7 @@ impl Worker {
             let cost = Cost { rows, took: Duration::ZERO, wal_bytes: None };
             self.ground.sizing(slice.pass, |sizing| sizing.note(cost));
         }
-        match committed.batch.range.through == slice.range.through {
-            true => Turn::SliceDone,
-            false => Turn::GoOn,
-        }
+        if committed.ends_slice { Turn::SliceDone } else { Turn::GoOn }
     }
 
     fn strange(&self) -> Result<Turn, Failure> {

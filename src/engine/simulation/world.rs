@@ -5,7 +5,7 @@ use super::chance::Chance;
 use super::rules::{Broken, Rule};
 use super::server::Server;
 use super::tables::Holder;
-use crate::db::SliceRecord;
+use crate::engine::pool::Pool;
 use crate::pace::Sizing;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -53,7 +53,7 @@ pub struct Process {
     pub look_wanted: bool,
     pub strange_looks: u32,
     pub pause_wanted: bool,
-    pub slices: VecDeque<SliceRecord>,
+    pub pool: Pool,
     pub sizing: [Sizing; 2],
 }
 

@@ -81,7 +81,9 @@ async fn a_table_that_somebody_keeps_holds_the_run_with_their_name(target: Targe
 }
 
 async fn a_file_that_somebody_keeps_holds_the_run_until_they_let_go(target: Target) {
-    let items = impatient(&target).await;
+    // Slow enough not to be over before the file is kept.
+    let batch = batches_by(1, 100) + "lock_timeout = \"300ms\"\n[pace]\nmax_rows_per_second = 1000\n";
+    let items = Counted::with_job(&target, ROWS, &add_one("items", &batch)).await;
     let mut runner = target.start(&["run", &items.job.path]);
     runner.brings("a batch", async || batches(&target).await >= 1).await;
     let writer = target.keep_file().await;
