@@ -1,6 +1,21 @@
 //! What is known of a table's dead rows, and what comes of a vacuum? Knows neither statement nor connection.
 
 use crate::job::TableName;
+use std::pin::Pin;
+
+/// Ready when what was begun is to end.
+pub type GiveUp<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What is to be vacuumed, and how.
+#[derive(Clone, Debug)]
+pub struct VacuumOrder {
+    /// The table, or partitions of it, one after the other.
+    pub tables: Vec<TableName>,
+    /// No faster than the server's autovacuum.
+    pub gently: bool,
+    /// The runner's token, by which its vacuum is told from others.
+    pub holder: String,
+}
 
 /// The dead rows of a walked table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

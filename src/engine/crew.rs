@@ -13,8 +13,8 @@ use crate::db::{Blocker, Class, Database, Failure, Happening, Lane, RowAside, Se
 use crate::event::{Event, Reason};
 use crate::job::{Batch, Errors, TableName};
 use crate::key::{Key, KeyRange};
-use crate::pace::{Found, Gate, HoldFile, Look, Scan, Sizing, Stretch, TimeLedger};
-use crate::plan::{Order, Work};
+use crate::pace::{Gate, HoldFile, Scan, Sizing, TimeLedger};
+use crate::plan::Work;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,36 +96,6 @@ impl Crew {
     pub(super) fn sizing(&self, pass: i64) -> MutexGuard<'_, Sizing> {
         // A size is whole whenever its lock is free.
         self.sizing[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How far batches of this slice look for rows in scope.
-    pub(super) fn scan_of(&self, slice: &SliceRecord) -> Scan {
-        let scan = *self.scan(slice.pass);
-        // No index has rows in the order of their places.
-        scan.by_index(scan.is_by_index() && slice.route.order == Order::Key)
-    }
-
-    fn scan(&self, pass: i64) -> MutexGuard<'_, Scan> {
-        self.scan[usize::from(pass > 0)].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A batch that was to change rows is durable.
-    pub(super) fn found(&self, slice: &SliceRecord, committed: &Committed) {
-        let Committed { batch, applied, took, stretch, .. } = committed;
-        let looked_to_the_end = batch.in_scope.is_none_or(|rows| rows < stretch.rows);
-        self.scan(slice.pass).note(Found { stretch: *stretch, changed: applied.rows, looked_to_the_end, took: *took });
-    }
-
-    /// The server gave a batch up that went so far.
-    pub(super) fn shrink(&self, slice: &SliceRecord, stretch: Stretch) {
-        if !self.scan(slice.pass).shrink(stretch) {
-            self.sizing(slice.pass).shrink(stretch.rows);
-        }
-    }
-
-    /// Whether no batch is smaller than one that went so far.
-    pub(super) fn is_smallest(&self, slice: &SliceRecord, stretch: Stretch) -> bool {
-        !matches!(stretch.look, Look::Among(_)) && stretch.rows <= self.sizing(slice.pass).least()
     }
 
     /// Tells, once, that what was left of a partition was taken away from the table.

@@ -7,6 +7,7 @@ use super::control::Control;
 use super::crew::Crew;
 use super::farewell::Farewell;
 use super::live::{self, Dials, Live};
+use super::looks;
 use super::pacing::{self, Pacing};
 use super::passes::{Passes, Walked};
 use super::soundness;
@@ -15,11 +16,11 @@ use super::troubles::Troubles;
 use super::vacuuming::Vacuuming;
 use super::watch::{Watch, WatchEnd, WatchRequests};
 use super::{Options, Outcome, Summary};
-use crate::db::{Database, Failure, Ledger, Move, RunRecord, SliceRecord};
+use crate::db::{Database, Failure, Ledger, Move, RunRecord};
 use crate::event::{Event, Reason};
 use crate::job::Pace;
-use crate::pace::{HoldFile, Law, Scan, Sensor, Sizes, Sizing, SpeedLog, TimeLedger};
-use crate::plan::{Growth, Work};
+use crate::pace::{HoldFile, Law, Sensor, Sizing, SpeedLog, TimeLedger};
+use crate::plan::Growth;
 use crate::run::RunState;
 use crate::runner::Runner;
 use std::pin::pin;
@@ -57,20 +58,6 @@ pub(super) struct HeldRun {
     rows_quarantined: u64,
 }
 
-/// How far batches look, as the slices know how many rows were in scope so far.
-fn scans(slices: &[SliceRecord], work: &Work, dials: &Dials, by_index: bool) -> [Scan; 2] {
-    if !work.is_swept() {
-        return [Scan::every_row(); 2];
-    }
-    let sum =
-        |rows: fn(&SliceRecord) -> i64| slices.iter().filter(|slice| slice.pass == 0).map(rows).sum::<i64>() as f64;
-    let scanned = sum(|slice| slice.rows_scanned);
-    let share = if scanned > 0.0 { sum(|slice| slice.rows_changed) / scanned } else { 1.0 };
-    let Sizes { start, scan, target_time, .. } = dials.sizes;
-    let scans = [Scan::of_walk(share, start, scan, target_time), Scan::of_sweep(scan, target_time)];
-    scans.map(|scan| scan.by_index(by_index))
-}
-
 /// Why the walk ended, with what the watch saw.
 struct End {
     walked: Option<Result<Walked, Failure>>,
@@ -92,7 +79,7 @@ impl HeldRun {
         let Admitted { record, work, scope_index, job, bounds, live, set, resumed } = admitted;
         let dials = Dials::of(&job, bounds);
         let slices = soundness::sound_slices(database.as_ref(), &mut ledger, &record, &work, &runner).await?;
-        let scans = scans(&slices, &work, &dials, scope_index.is_some());
+        let scans = looks::at_first(&slices, &work, dials.sizes, scope_index.is_some());
         let begun = Instant::now();
         let tally = Tally::new(&slices, record.estimated_rows);
         let progress = tally.progress();

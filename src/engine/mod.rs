@@ -22,6 +22,7 @@ mod halving;
 mod held_run;
 mod isolation;
 mod live;
+mod looks;
 mod meter;
 mod pacing;
 mod passes;
