@@ -96,7 +96,8 @@ fn job() -> job::Job {
     let text = format!(
         "version = 1\nname = \"scale\"\n[table]\nname = \"items\"\nwhere = \"applied = 0\"\n\
          [change.set]\napplied = \"1\"\n\
-         [batch]\nrows = {BATCH_ROWS}\nmin_rows = {BATCH_ROWS}\nmax_rows = {BATCH_ROWS}\nworkers = {WORKERS}\n"
+         [batch]\nrows = {BATCH_ROWS}\nmin_rows = {BATCH_ROWS}\nmax_rows = {BATCH_ROWS}\nscan_rows = {BATCH_ROWS}\n\
+         workers = {WORKERS}\n"
     );
     job::parse(&text).expect("a job").0
 }
