@@ -40,7 +40,8 @@ impl Errand {
             Self::Change => scan.stretch(sized),
             Self::Isolate(isolation) => scan.stretch_of(isolation.rows()),
             Self::SetRowAside(..) => scan.stretch_of(1),
-            Self::Carve(rows, _) => scan.stretch_of(*rows),
+            // As far as the batch went that met the lock.
+            Self::Carve(rows, _) => scan.stretch(*rows),
             Self::Settle(unsettled) => unsettled.stretch,
         }
     }

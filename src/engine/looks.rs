@@ -41,15 +41,17 @@ impl Crew {
         self.scan(slice.pass).note(Found { stretch: *stretch, changed: applied.rows, looked_to_the_end, took: *took });
     }
 
-    /// The server gave a batch up that went so far.
-    pub(super) fn shrink(&self, slice: &SliceRecord, stretch: Stretch) {
-        if !self.scan(slice.pass).shrink(stretch) {
+    /// The server gave a batch up that went so far. `by_lock`: one of its rows was somebody else's, and only rows in scope
+    /// are locked; else it took too long, and a long look is the first to be shortened.
+    pub(super) fn shrink(&self, slice: &SliceRecord, stretch: Stretch, by_lock: bool) {
+        if by_lock || !self.scan(slice.pass).shrink(stretch) {
             self.sizing(slice.pass).shrink(stretch.rows);
         }
     }
 
     /// Whether no batch is smaller than one that went so far.
-    pub(super) fn is_smallest(&self, slice: &SliceRecord, stretch: Stretch) -> bool {
-        !matches!(stretch.look, Look::Among(_)) && stretch.rows <= self.sizing(slice.pass).least()
+    pub(super) fn is_smallest(&self, slice: &SliceRecord, stretch: Stretch, by_lock: bool) -> bool {
+        let looks = !by_lock && matches!(stretch.look, Look::Among(_));
+        !looks && stretch.rows <= self.sizing(slice.pass).least()
     }
 }

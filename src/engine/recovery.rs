@@ -84,7 +84,9 @@ impl<'a> Recovery<'a> {
             in_a_row: self.streak.in_a_row,
             tries: self.streak.tries,
             settling: met.settling,
-            is_smallest: has_table || met.batch.is_none() || self.crew.is_smallest(met.slice, met.stretch),
+            is_smallest: has_table
+                || met.batch.is_none()
+                || self.crew.is_smallest(met.slice, met.stretch, failure.class == Class::Locked),
             can_be_set_aside: met.batch.is_some() && !met.slice.set_aside && has_row_locks && !has_table,
         })
     }

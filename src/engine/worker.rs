@@ -222,7 +222,7 @@ impl Worker<'_> {
             Ok(settle::Settled::RolledBack) => {
                 self.crew.send(Event::BatchRolledBack);
                 if unsettled.sent.took >= self.crew.batch.statement_timeout {
-                    self.crew.shrink(slice, unsettled.stretch);
+                    self.crew.shrink(slice, unsettled.stretch, false);
                 }
                 self.next = unsettled.errand.over_another_connection();
                 Ok(Turn::GoOn)
@@ -300,7 +300,7 @@ impl Worker<'_> {
                 self.next = Errand::Carve(met.stretch.rows, self.recovery.lock_in_words(&failure));
                 return Ok(Turn::GoOn);
             }
-            Answer::Smaller => self.crew.shrink(met.slice, met.stretch),
+            Answer::Smaller => self.crew.shrink(met.slice, met.stretch, failure.class == Class::Locked),
             Answer::Reconnect => self.disconnect(&failure),
             Answer::Wait if failure.class == Class::Login => self.disconnect(&failure),
             Answer::Again | Answer::Wait => {}
