@@ -44,11 +44,12 @@ async fn statistics_of_another_day_make_no_batch_read_the_whole_table(target: Ta
     shows(plan, &[HELD, "Index Scan using items_pkey"]);
     let items = Counted { rows: ROWS, job: held };
     target.run(&items.job).await;
-    // Counters come late, but all of a session at once: the ranges of the key are seen, and no scan with them. The sample that
-    // cuts the slices is none: it counts as rows that were read.
+    // Counters come late, but all of a session at once: the ranges of the key are seen, and no scan with them but the one that
+    // made the index. The sample that cuts the slices is none: it counts as rows that were read.
     let counter = |name| format!("select {name} from pg_stat_user_tables where relname = 'items'");
     until("the batches in the server's counters", async || target.number(&counter("idx_scan")).await >= 60).await;
-    assert_eq!(target.number(&counter("seq_scan")).await, 0, "scans of the whole table");
+    let scans = target.number(&counter("seq_scan")).await;
+    assert!(scans <= 1, "{scans} scans of the whole table");
     items.was_applied_exactly_once(&target).await;
 }
 
