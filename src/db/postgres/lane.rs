@@ -1,5 +1,6 @@
 //! How does one batch run on PostgreSQL? Five round trips: one for `begin` with the slice's lock and the batch's end, two for
-//! the change (a statement without a name is parsed, then run), one each for the checkpoint and `commit`. Knows neither retries nor slices beyond the one it is given.
+//! the change (a statement without a name is parsed, then run), one each for the checkpoint and `commit`; a look for rows in
+//! scope takes two more. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
 use super::opened;
