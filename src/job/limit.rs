@@ -92,6 +92,15 @@ pub(super) const LATENCY: DurationRange = DurationRange {
     advice: "milliseconds or seconds are usual",
 };
 
+/// What a probe may take. Every database cuts one off that takes longer than three seconds, and then nobody knows by how much
+/// it was too slow.
+pub(super) const PROBE_TIME: DurationRange = DurationRange {
+    range: *LATENCY.range.start()..=Duration::from_secs(2),
+    too_short: LATENCY.too_short,
+    too_long: "a probe that takes longer is cut off, and would never be over its limit",
+    advice: "a probe stands for the application's own queries, which take milliseconds",
+};
+
 /// Transactions that are open for weeks are why somebody sets a limit at all.
 pub(super) const TRANSACTION_AGE: DurationRange = DurationRange {
     range: Duration::from_millis(1)..=MONTH,

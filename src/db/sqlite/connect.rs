@@ -1,11 +1,11 @@
 //! How is a SQLite file opened, and how does one connection run a statement? Knows no tables.
 //!
-//! The file stays as its owner set it up: neither the journal mode nor `synchronous` is touched.
+//! The file stays as its owner set it up: its journal mode is not touched.
 
 use super::failure::{ERROR, closed, from_sqlx, from_sqlx_at};
 use super::row;
 use crate::db::failure::{Circumstances, Class, Failure, Phase};
-use crate::db::session::{Row, Session, Value};
+use crate::db::session::{Row, Session, Value, first_text};
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
@@ -166,6 +166,17 @@ impl SqliteSession {
     /// batches: they get in no sooner than the application does. Leases and operators must get in between batches.
     pub(super) fn looking_often(self) -> Self {
         Self { looks_often: true, ..self }
+    }
+
+    /// Its commits do not wait for the disk, where the file has a write-ahead log: a machine that loses its power takes a batch
+    /// and its checkpoint back together, and they are done again. Without a log it might leave a damaged file, so there it is
+    /// as careful as everybody. See <https://sqlite.org/pragma.html#pragma_synchronous>.
+    pub(super) async fn sparing_the_disk(mut self) -> Result<Self, Failure> {
+        let mode = self.script("pragma journal_mode").await?;
+        if first_text(&mode).as_deref() == Some("wal") {
+            self.script("pragma synchronous = normal").await?;
+        }
+        Ok(self)
     }
 
     /// Runs one call: its statement is interrupted after `limit`, and when that does not help the connection is given

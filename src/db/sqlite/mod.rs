@@ -121,7 +121,7 @@ impl Database for Sqlite {
 
     /// The lease says nothing here: nobody can take the locks of a process that sleeps, nor begin before it wakes.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
-        let session = self.connector.connect(batch.lock_timeout).await?;
+        let session = self.connector.connect(batch.lock_timeout).await?.sparing_the_disk().await?;
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
     }
 

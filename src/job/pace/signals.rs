@@ -63,7 +63,10 @@ fn autovacuum(words: &HoldWords, judge: &mut Judge<'_>) -> Judged<Signal> {
 fn probe(words: &ProbeWords, judge: &mut Judge<'_>) -> Judged<Signal> {
     let section = section(signal_name::PROBE);
     let sql = words.sql.as_ref().ok_or(Reported).and_then(|word| judge.query(word));
-    let max = words.max.as_ref().ok_or(Reported).and_then(|word| latency(&format!("{section}.max"), word, judge));
+    let max = words.max.as_ref().ok_or(Reported).and_then(|word| {
+        let max = judge.duration(&format!("{section}.max"), word, &limit::PROBE_TIME)?;
+        Ok(Quantity::seconds(max.as_secs_f64()))
+    });
     let mut limit = hold(&section, &words.hold, judge).and_then(|hold| Ok(hold.limit(signal_name::PROBE, max?)))?;
     limit.statistic = Statistic::P95;
     Ok(Signal { source: Source::Probe { sql: sql? }, limits: vec![limit] })

@@ -20,7 +20,7 @@ promises!(on [postgres_15]:
 async fn probe_of(target: &Target, slow: bool) -> String {
     target.execute("create table slowness (amount double precision)").await;
     target
-        .execute(&format!("insert into slowness values ({})", if slow { target.either("0.1", "3000000") } else { "0" }))
+        .execute(&format!("insert into slowness values ({})", if slow { target.either("0.1", "300000") } else { "0" }))
         .await;
     let sql = target.either(
         "select pg_sleep(amount) from slowness",
