@@ -136,7 +136,9 @@ pub enum Event {
         /// Why, in the words of the job file's check.
         why: String,
     },
-    /// The table was vacuumed between batches.
+    /// A vacuum of the table begins, beside the batches.
+    VacuumBegun,
+    /// The table was vacuumed.
     Vacuumed {
         /// From its first statement to its end.
         took: Duration,

@@ -134,6 +134,7 @@ impl View {
                 self.say(&format!("{knob} {} → {}, {why}", value(from.as_deref()), value(to.as_deref())));
             }
             Event::KnobIgnored { knob, why } => self.say(&format!("{knob} stays as the job file has it: {why}")),
+            Event::VacuumBegun => self.say("the table is vacuumed, beside the batches"),
             Event::Vacuumed { took, removed, left } => {
                 let left = if left > 0 { format!(", {} left", count(left)) } else { String::new() };
                 self.say(&format!("vacuumed in {}: {} removed{left}", duration(took), counted(removed, "dead row")));

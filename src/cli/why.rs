@@ -7,6 +7,7 @@ use super::target::target;
 use super::wording::{count, duration, print, print_json};
 use super::{Output, Shared};
 use crate::db::{Database, Failure, RunRecord};
+use crate::event::Bucket;
 use crate::pace::{SignalView, Speed, speed_words};
 use crate::view::{BucketView, ChangeView, SpeedView, TimeView, WhyView};
 use std::time::Duration;
@@ -101,7 +102,8 @@ fn where_the_time_went(time: &TimeView) -> Vec<String> {
     let mut lines = vec![format!("\nwhere the time went ({} in all)", seconds(wall))];
     for BucketView { bucket, seconds: spent } in &time.buckets {
         let share = if wall > 0.0 { spent / wall * 100.0 } else { 0.0 };
-        lines.push(format!("{bucket:<28} {share:>5.1} %  {}", seconds(*spent)));
+        let beside = if *bucket == Bucket::Vacuum.to_string() { ", beside the workers" } else { "" };
+        lines.push(format!("{bucket:<28} {share:>5.1} %  {}{beside}", seconds(*spent)));
     }
     lines
 }

@@ -23,7 +23,7 @@ pub(super) struct Dials {
     pub(super) duty: f64,
     pub(super) rate: Option<NonZeroU32>,
     pub(super) limits: Vec<Limit>,
-    /// Whether the table is vacuumed between batches.
+    /// Whether the table is vacuumed beside the batches.
     pub(super) vacuum: bool,
 }
 

@@ -128,14 +128,12 @@ impl<'a> Pacing<'a> {
         let signals = self.law.view(now);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let change = self.log.note(since_1970, verdict, &signals).cloned();
-        // A vacuum is no change of speed.
-        let held: Vec<_> = verdict.held.iter().cloned().chain(self.crew.gate.held_by_work()).collect();
-        if self.told != held {
-            self.crew.send(match held.is_empty() {
+        if self.told != verdict.held {
+            self.crew.send(match verdict.held.is_empty() {
                 true => Event::Released,
-                false => Event::Held { reasons: held.clone() },
+                false => Event::Held { reasons: verdict.held.clone() },
             });
-            self.told.clone_from(&held);
+            self.told.clone_from(&verdict.held);
         }
         let urgent = change.is_some();
         if let Some(change) = change {
@@ -157,11 +155,11 @@ impl<'a> Pacing<'a> {
             speed: verdict.speed,
             batch_rows,
             batch_seconds: took.map(|took| took.as_secs_f64()),
-            held: held.iter().map(ToString::to_string).collect(),
+            held: verdict.held.iter().map(ToString::to_string).collect(),
             signals,
             changes: self.log.changes(),
         };
-        self.observe(&held, &report, now);
+        self.observe(&verdict.held, &report, now);
         self.board.tell(report, sharing, urgent);
     }
 

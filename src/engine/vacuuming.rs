@@ -1,12 +1,12 @@
-//! How is a run's table vacuumed between its batches? Waits until enough rows are dead, gets the table for itself and tells
-//! what came of it. When it is time, [`VacuumTiming`] decides. Nothing that happens here is the end of a run.
+//! How is a run's table vacuumed beside its batches? Waits until enough rows are dead, looks whether anybody is in the way and
+//! tells what came of it. When it is time, [`VacuumTiming`] decides. Nothing that happens here is the end of a run.
 
 use super::board::Board;
 use super::crew::Crew;
 use crate::db::{DeadRows, Failure, GiveUp, Happening, VacuumEnd, VacuumOrder};
 use crate::event::Event;
 use crate::job::{Pace, TableName};
-use crate::pace::{Alone, VacuumTiming, VacuumWorth};
+use crate::pace::{Beside, VacuumTiming, VacuumWorth};
 use crate::plan::Action;
 use std::time::{Duration, Instant};
 
@@ -91,12 +91,16 @@ impl<'a> Vacuuming<'a> {
     }
 
     async fn vacuum(&mut self, tables: Vec<TableName>, vacuums: u64) -> Next {
-        let Some(alone) = self.crew.gate.pass_alone().await else { return Next::Never };
+        let Some(beside) = self.crew.gate.pass_beside().await else { return Next::Never };
         super::kill_point("vacuum-begun");
         let order = VacuumOrder { tables, gently: self.gently, holder: self.crew.holder.clone() };
         let (begun, dead) = (Instant::now(), self.dead());
-        let end = self.crew.database.vacuum(&order, self.until_it_must_end(&alone)).await;
-        drop(alone);
+        self.crew.time.vacuum_begins(begun);
+        self.tell("vacuum-begun", format!("{} rows are dead", self.timing.dead(dead)));
+        self.crew.send(Event::VacuumBegun);
+        let end = self.crew.database.vacuum(&order, self.until_it_must_end(&beside)).await;
+        self.crew.time.vacuum_ends(Instant::now());
+        drop(beside);
         match end {
             Ok(VacuumEnd::Done) => self.done(dead, vacuums, begun.elapsed()).await,
             // It is as due as it was.
@@ -106,11 +110,11 @@ impl<'a> Vacuuming<'a> {
         }
     }
 
-    fn until_it_must_end<'f>(&self, alone: &'f Alone<'_>) -> GiveUp<'f> {
+    fn until_it_must_end<'f>(&self, beside: &'f Beside<'_>) -> GiveUp<'f> {
         let mut dials = self.crew.watch_dials();
         Box::pin(async move {
             tokio::select! {
-                () = alone.must_end() => {}
+                () = beside.must_end() => {}
                 _ = dials.wait_for(|dials| !dials.vacuum) => {}
             }
         })
@@ -123,7 +127,8 @@ impl<'a> Vacuuming<'a> {
             Ok(None) => return self.put_off("somebody took a lock on the table first".to_owned()),
             Err(failure) => return self.put_off(failure.to_string()),
         };
-        let worth = self.timing.vacuumed(dead, left);
+        // Those that died meanwhile are for the next one.
+        let worth = self.timing.vacuumed(dead, left.saturating_sub(self.dead() - dead));
         let (VacuumWorth::Freed { removed } | VacuumWorth::HeldBack { removed }) = worth;
         self.put_off = None;
         let lasted = humantime::format_duration(Duration::from_millis(took.as_millis() as u64));

@@ -26,7 +26,7 @@ pub enum Bucket {
     Rate,
     /// An operator paused the run.
     Paused,
-    /// The table is vacuumed, or is to be as soon as the batches in hand are done.
+    /// The table is vacuumed beside the batches. No worker's time, so it is not in the sum of the others.
     Vacuum,
     /// No slice is left for this worker, or the run is between two passes.
     Idle,

@@ -63,13 +63,11 @@ pub enum Reason {
         /// When the next one opens: `Mon 22:00 Europe/Berlin`.
         until: String,
     },
-    /// The table is vacuumed between batches.
-    Vacuum,
 }
 
 impl Reason {
     /// What may hold a run beside its signals, by the names that [`Reason::signal`] gives them.
-    pub const BESIDE_SIGNALS: [&str; 6] = ["operator", "window", "hold-file", "database", "lock", "vacuum"];
+    pub const BESIDE_SIGNALS: [&str; 5] = ["operator", "window", "hold-file", "database", "lock"];
 
     /// Whether it says that nothing may be done to the table at this time, a vacuum as little as a batch.
     pub fn forbids_all_work(&self) -> bool {
@@ -85,7 +83,6 @@ impl Reason {
             Self::Trouble { .. } => "database".into(),
             Self::Locked { .. } => "lock".into(),
             Self::WindowClosed { .. } => "window".into(),
-            Self::Vacuum => "vacuum".into(),
         }
     }
 }
@@ -108,7 +105,6 @@ impl fmt::Display for Reason {
             Self::Trouble { what } => write!(f, "database: {what}"),
             Self::Locked { what } => write!(f, "lock: {what}"),
             Self::WindowClosed { until } => write!(f, "window closed, held until {until}"),
-            Self::Vacuum => f.write_str("vacuum of the table"),
         }
     }
 }

@@ -162,11 +162,11 @@ pub struct Batch {
     pub statement_timeout: Duration,
     /// The server gives a wait for one lock up after this; below `statement_timeout`.
     pub lock_timeout: Duration,
-    /// Whether the table is vacuumed between batches.
+    /// Whether the table is vacuumed beside the batches.
     pub vacuum: Vacuum,
 }
 
-/// Whether the walked table is vacuumed between batches, so that later rows take the place of dead ones.
+/// Whether the walked table is vacuumed beside the batches, so that later rows take the place of dead ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vacuum {
     /// Whenever enough rows are dead.

@@ -61,7 +61,8 @@ impl RunMetrics {
             // Seen in what follows from them.
             Event::RangeSetAside { .. } | Event::PartitionsChanged { .. } | Event::SpeedChanged { .. } => {}
             Event::KnobSet { .. } | Event::KnobIgnored { .. } => {}
-            Event::Vacuumed { .. } | Event::VacuumHeldBack { .. } | Event::VacuumPutOff { .. } => {}
+            Event::VacuumBegun | Event::Vacuumed { .. } | Event::VacuumHeldBack { .. } | Event::VacuumPutOff { .. } => {
+            }
             Event::ConnectionLost { .. } | Event::ConnectionRestored => {}
         }
     }

@@ -136,7 +136,7 @@ impl Series {
             )?,
             held: all.gauge(
                 "held",
-                "Whether this keeps batches from beginning: a signal, operator, window, hold-file, database, lock or vacuum.",
+                "Whether this keeps batches from beginning: a signal, operator, window, hold-file, database or lock.",
                 &["signal"],
             )?,
             held_too_long: all.count(

@@ -266,7 +266,6 @@ fn what_may_hold_a_run_has_its_name_at_zero() {
         Reason::HoldFile { path: "/run/hold".into() },
         Reason::Trouble { what: "disk full".into() },
         Reason::Locked { what: "somebody".into() },
-        Reason::Vacuum,
     ];
     assert_eq!(beside.map(|reason| reason.signal().to_string()).as_slice(), Reason::BESIDE_SIGNALS);
 }

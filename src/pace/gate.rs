@@ -1,8 +1,7 @@
 //! May a worker begin a batch? The one place where workers wait: pause, signals, window, share of time, number of workers
-//! and rate all close this gate, and so does work that needs the table for itself (`alone`). Knows the reasons only as
-//! what to show.
+//! and rate all close this gate. What is done `beside` the batches asks here too. Knows the reasons only as what to show.
 
-mod alone;
+mod beside;
 
 use super::law::{Speed, Verdict};
 use super::rate::Rate;
@@ -12,7 +11,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-pub use alone::Alone;
+pub use beside::Beside;
 
 /// What slows a run that has only a part of what its signals allow.
 const BUDGET: &str = "budget";
@@ -27,8 +26,8 @@ struct State {
     stopped: bool,
     paused: Option<Reason>,
     held: Vec<Reason>,
-    /// Whether something wants to be done, or is, while no batch is in hand.
-    alone: Wish,
+    /// Whether something is done beside the batches.
+    beside: bool,
     speed: Speed,
     slowed_by: Option<SignalName>,
     /// The share of the time that workers may be busy, whatever the signals say.
@@ -42,16 +41,6 @@ struct State {
     places: Vec<Place>,
     /// Rows that were changed and not yet paid to the rate.
     owed: u64,
-}
-
-/// What is to be done while no batch is in hand, and how far that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    Nothing,
-    /// It waits for the batches in hand, and none begins.
-    Waits,
-    /// It is done now.
-    Granted,
 }
 
 /// Room for one batch at a time.
@@ -95,7 +84,7 @@ impl Gate {
             stopped: false,
             paused: None,
             held: verdict.held.clone(),
-            alone: Wish::Nothing,
+            beside: false,
             speed: verdict.speed,
             slowed_by: verdict.slowed_by.clone(),
             duty,
@@ -231,9 +220,9 @@ impl Gate {
         self.state.borrow().in_hand()
     }
 
-    /// Waits until no batch is in hand, and nothing else is at work on the table.
+    /// Waits until no batch is in hand, and nothing is done beside them.
     pub async fn emptied(&self) {
-        drop(self.state.subscribe().wait_for(|state| state.in_hand() == 0 && state.alone != Wish::Granted).await);
+        drop(self.state.subscribe().wait_for(|state| state.in_hand() == 0 && !state.beside).await);
     }
 
     /// Waits until the gate is stopped.
@@ -275,9 +264,6 @@ impl State {
         }
         if let Some(strictest) = self.held.first() {
             return wait(Bucket::Held(strictest.signal()), None);
-        }
-        if self.alone != Wish::Nothing {
-            return wait(Bucket::Vacuum, None);
         }
         if paid_at.is_some() {
             return wait(Bucket::Rate, paid_at);

@@ -21,7 +21,7 @@ mod window;
 
 pub mod signal_name;
 
-pub use gate::{Alone, Gate, InHand, Passed};
+pub use gate::{Beside, Gate, InHand, Passed};
 pub use hold_file::HoldFile;
 pub use lag_history::{Behind, LagHistory};
 pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};

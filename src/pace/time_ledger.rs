@@ -18,6 +18,14 @@ pub struct TimeLedger {
 struct Books {
     closed: BTreeMap<Bucket, Duration>,
     workers: Vec<Spending>,
+    vacuums: Vacuums,
+}
+
+/// The time of vacuums beside the workers, which is none of theirs.
+#[derive(Default)]
+struct Vacuums {
+    ended: Duration,
+    since: Option<Instant>,
 }
 
 /// What one worker spends its time on.
@@ -33,7 +41,7 @@ impl TimeLedger {
     pub fn new(workers: u32, now: Instant) -> Arc<Self> {
         let idle = || Spending { bucket: Bucket::Idle, since: now, batch: None };
         let workers = (0..workers.max(1)).map(|_| idle()).collect();
-        Arc::new(Self { books: Mutex::new(Books { closed: BTreeMap::new(), workers }) })
+        Arc::new(Self { books: Mutex::new(Books { closed: BTreeMap::new(), workers, vacuums: Vacuums::default() }) })
     }
 
     /// The stopwatch of one worker, counted from 0.
@@ -44,7 +52,7 @@ impl TimeLedger {
     /// So many workers from now on. Who comes is idle at first; who goes counts no more, not even what it has yet to finish.
     pub fn set_workers(&self, workers: u32, now: Instant) {
         let mut books = self.books();
-        let Books { closed, workers: all } = &mut *books;
+        let Books { closed, workers: all, .. } = &mut *books;
         let (before, after) = (u32::try_from(all.len()).unwrap_or(1), workers.max(1));
         for spending in all.iter_mut() {
             spending.settle(closed, now);
@@ -59,6 +67,18 @@ impl TimeLedger {
             *took = took.saturating_mul(after) / before;
         }
         all.resize_with(after as usize, || Spending { bucket: Bucket::Idle, since: now, batch: None });
+    }
+
+    /// The table is vacuumed from now on, beside the workers.
+    pub fn vacuum_begins(&self, now: Instant) {
+        self.books().vacuums.since = Some(now);
+    }
+
+    /// The vacuum is over.
+    pub fn vacuum_ends(&self, now: Instant) {
+        let mut books = self.books();
+        books.vacuums.ended = books.vacuums.until(now);
+        books.vacuums.since = None;
     }
 
     /// What went where until now; what is still going on is counted where it seems to go.
@@ -82,7 +102,9 @@ impl TimeLedger {
             *spent.entry(spending.bucket.clone()).or_default() += now.saturating_duration_since(spending.since);
         }
         let workers = u32::try_from(books.workers.len()).unwrap_or(1);
-        spent.into_iter().map(|(bucket, took)| (bucket, took / workers)).filter(|(_, took)| !took.is_zero()).collect()
+        let of_workers = spent.into_iter().map(|(bucket, took)| (bucket, took / workers));
+        let beside = [(Bucket::Vacuum, books.vacuums.until(now))];
+        of_workers.chain(beside).filter(|(_, took)| !took.is_zero()).collect()
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -125,10 +147,16 @@ impl Stopwatch {
 
     fn write(&self, write: impl FnOnce(&mut Spending, &mut BTreeMap<Bucket, Duration>)) {
         let mut books = self.ledger.books();
-        let Books { closed, workers } = &mut *books;
+        let Books { closed, workers, .. } = &mut *books;
         if let Some(spending) = workers.get_mut(self.worker) {
             write(spending, closed);
         }
+    }
+}
+
+impl Vacuums {
+    fn until(&self, now: Instant) -> Duration {
+        self.ended + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
@@ -179,6 +207,20 @@ mod tests {
         for (bucket, expected) in expected {
             assert_eq!(seconds(&spent, &bucket), expected, "{bucket}");
         }
+    }
+
+    #[test]
+    fn a_vacuum_takes_nobodys_time() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let ledger = TimeLedger::new(2, start);
+        ledger.vacuum_begins(at(1));
+        assert_eq!(seconds(&ledger.spent(at(4)), &Bucket::Vacuum), 3.0, "while it goes on");
+        ledger.vacuum_ends(at(5));
+        ledger.vacuum_begins(at(8));
+        ledger.vacuum_ends(at(9));
+        let spent = ledger.spent(at(10));
+        assert_eq!((seconds(&spent, &Bucket::Vacuum), seconds(&spent, &Bucket::Idle)), (5.0, 10.0));
     }
 
     #[test]

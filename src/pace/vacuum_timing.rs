@@ -74,7 +74,7 @@ impl VacuumTiming {
         self.next = self.dead(counted) + self.threshold / AGAIN_AFTER;
     }
 
-    /// It is done, and so many dead rows are left. Those are of no use to wait for: others must die first.
+    /// One that began at that count is done, and so many of those dead rows are left. Those are of no use to wait for: others must die first.
     pub fn vacuumed(&mut self, counted: u64, left: u64) -> VacuumWorth {
         let before = self.dead(counted);
         let removed = before.saturating_sub(left);
@@ -85,7 +85,8 @@ impl VacuumTiming {
         if held_back { VacuumWorth::HeldBack { removed } } else { VacuumWorth::Freed { removed } }
     }
 
-    fn dead(&self, counted: u64) -> u64 {
+    /// Dead rows by the count and what was seen.
+    pub fn dead(&self, counted: u64) -> u64 {
         self.seen + counted.saturating_sub(self.seen_at)
     }
 }

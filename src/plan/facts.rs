@@ -23,7 +23,7 @@ pub struct Facts {
     pub unavailable_signals: Vec<UnavailableSignal>,
     /// What somebody should know of the job's signals before the start.
     pub signal_notes: Vec<String>,
-    /// Whether the table can be vacuumed between batches.
+    /// Whether the table can be vacuumed beside the batches.
     pub vacuum: VacuumRight,
     /// Whether this database's planner can be held to an index.
     pub can_hold_to_index: bool,

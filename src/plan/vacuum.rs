@@ -1,4 +1,4 @@
-//! Will the table be vacuumed between batches, and if not, why? Words for the plan; decides nothing about when.
+//! Will the table be vacuumed beside the batches, and if not, why? Words for the plan; decides nothing about when.
 
 use super::facts::{Facts, VacuumRight};
 use crate::job::{Change, Job, Vacuum};
@@ -11,9 +11,11 @@ pub(super) fn note(job: &Job, facts: &Facts) -> Option<String> {
     Some(match (job.batch.vacuum, &facts.vacuum) {
         (Vacuum::Off, VacuumRight::NotNeeded) => return None,
         (Vacuum::Off, _) if !leaves_dead_rows => return None,
-        (Vacuum::Off, _) => "each changed row leaves a dead one behind, and the table is not vacuumed between batches \
+        (Vacuum::Off, _) => {
+            "each changed row leaves a dead one behind, and the table is not vacuumed beside the batches \
                              (`batch.vacuum` is `off`): it may grow to more than twice its size"
-            .to_owned(),
+                .to_owned()
+        }
         (Vacuum::Auto, VacuumRight::NotNeeded) => {
             "`batch.vacuum` does nothing here: this database leaves no dead rows behind".to_owned()
         }
@@ -23,10 +25,10 @@ pub(super) fn note(job: &Job, facts: &Facts) -> Option<String> {
         }
         (Vacuum::Auto, VacuumRight::Given) => {
             let threshold = VacuumTiming::new(rows).threshold();
-            format!("the table is vacuumed between batches, whenever about {threshold} rows are dead")
+            format!("the table is vacuumed beside the batches, whenever about {threshold} rows are dead")
         }
         (Vacuum::Auto, VacuumRight::Missing { grant }) => format!(
-            "the table is not vacuumed between batches, because this role may not: run `{grant}`; the job runs without"
+            "the table is not vacuumed beside the batches, because this role may not: run `{grant}`; the job runs without"
         ),
     })
 }

@@ -39,7 +39,7 @@ pub struct WhyView {
 pub struct TimeView {
     /// For how long runners have held the run.
     pub wall_seconds: f64,
-    /// Sum to it; the largest first.
+    /// Sum to it, but for `vacuum`, which goes on beside the workers; the largest first.
     pub buckets: Vec<BucketView>,
 }
 

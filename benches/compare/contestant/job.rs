@@ -17,15 +17,29 @@ pub(crate) struct Manner {
     pub(crate) swept: bool,
     /// With a limit for the application's latency.
     pub(crate) paced: bool,
-    /// Batches of a few milliseconds, where an application waits for rows that a batch has.
-    pub(crate) short: bool,
-    /// The table is vacuumed between batches.
+    pub(crate) sizes: Sizes,
+    /// The table is vacuumed meanwhile.
     pub(crate) vacuum: bool,
+}
+
+/// How large batches are.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Sizes {
+    /// As many rows as the others have, always: where ways are compared, not laws of sizing.
+    Pinned,
+    /// As they become for everybody who writes no more than `rows`.
+    Learned,
+    /// A few milliseconds, where an application waits for rows that a batch has.
+    Short,
 }
 
 impl Manner {
     pub(crate) const fn plain(workers: u32) -> Self {
-        Self { workers, swept: false, paced: false, short: false, vacuum: false }
+        Self { workers, swept: false, paced: false, sizes: Sizes::Pinned, vacuum: false }
+    }
+
+    pub(crate) const fn as_it_comes(workers: u32) -> Self {
+        Self { sizes: Sizes::Learned, ..Self::plain(workers) }
     }
 
     pub(crate) const fn swept(workers: u32) -> Self {
@@ -40,7 +54,8 @@ impl fmt::Display for Manner {
         let said = [
             (self.swept, ", where and sweep"),
             (self.paced, ", pace"),
-            (self.short, ", batches of 10 ms"),
+            (self.sizes == Sizes::Learned, ", sizes as they come"),
+            (self.sizes == Sizes::Short, ", batches of 10 ms"),
             (self.vacuum, ", vacuum"),
         ];
         said.iter().filter(|(is, _)| *is).try_for_each(|(_, words)| f.write_str(words))
@@ -77,11 +92,12 @@ fn change(shape: &Shape) -> String {
     }
 }
 
-/// The batch size is pinned: this compares ways, not laws of sizing.
 fn batch(shape: &Shape, manner: Manner) -> String {
-    let rows = match (manner.short, shape.batch_rows) {
-        (true, _) => "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"10ms\"".to_owned(),
-        (_, rows) => format!("rows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}"),
+    let rows = shape.batch_rows;
+    let rows = match manner.sizes {
+        Sizes::Pinned => format!("rows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}"),
+        Sizes::Learned => format!("rows = {rows}"),
+        Sizes::Short => "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"10ms\"".to_owned(),
     };
     let vacuum = if manner.vacuum { "vacuum = \"auto\"\n" } else { "" };
     format!("[batch]\n{rows}\nworkers = {}\n{vacuum}", manner.workers)

@@ -11,7 +11,7 @@ use crate::ground::Ground;
 use crate::program;
 use crate::shape::{Change, INTEGER, Shape};
 use anyhow::{Context, Result, ensure};
-use job::Manner;
+use job::{Manner, Sizes};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,7 @@ pub(crate) fn of(shape: &Shape, with_application: bool) -> Vec<Contestant> {
     }
     all.push(Contestant::Tidegate(Manner { paced: true, ..plain(2) }));
     if with_application {
-        all.push(Contestant::Tidegate(Manner { paced: true, short: true, ..plain(2) }));
+        all.push(Contestant::Tidegate(Manner { paced: true, sizes: Sizes::Short, ..plain(2) }));
     }
     if in_place {
         all.push(Contestant::Tidegate(Manner { vacuum: true, ..plain(1) }));

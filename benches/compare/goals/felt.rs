@@ -6,7 +6,7 @@ use super::workbench::Workbench;
 use crate::application::{Lengths, Load};
 use crate::contest::{Measured, alone};
 use crate::contestant::Contestant;
-use crate::contestant::job::Manner;
+use crate::contestant::job::{Manner, Sizes};
 use crate::shape::INTEGER;
 use crate::table::{Spread, grouped};
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const UNPACED: Manner = Manner::plain(2);
 
 /// Two ways to leave something over; one of them must keep the promise.
-const PACED: [Manner; 2] = [Manner { paced: true, ..UNPACED }, Manner { paced: true, short: true, ..UNPACED }];
+const PACED: [Manner; 2] = [Manner { paced: true, ..UNPACED }, Manner { paced: true, sizes: Sizes::Short, ..UNPACED }];
 
 /// What one way came to in one round.
 struct Spared {

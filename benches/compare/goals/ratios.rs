@@ -9,8 +9,10 @@ use crate::shape::{INTEGER, SPARSE_INDEXED, Shape, UUID};
 use crate::table::{Spread, grouped};
 use anyhow::{Result, anyhow, bail};
 
-const ONE: Contestant = Contestant::Tidegate(Manner::plain(1));
-const TWO: Contestant = Contestant::Tidegate(Manner::plain(2));
+/// In batches that are as large as theirs.
+const ONE_PINNED: Contestant = Contestant::Tidegate(Manner::plain(1));
+const ONE: Contestant = Contestant::Tidegate(Manner::as_it_comes(1));
+const TWO: Contestant = Contestant::Tidegate(Manner::as_it_comes(2));
 const ONE_SWEPT: Contestant = Contestant::Tidegate(Manner::swept(1));
 const USUAL: (&Shape, u64) = (&INTEGER, 1);
 
@@ -26,7 +28,7 @@ pub(super) async fn two_workers(bench: &mut Workbench<'_>) -> Result<Finding> {
 }
 
 pub(super) async fn cte(bench: &mut Workbench<'_>) -> Result<Finding> {
-    faster(bench, ONE, Contestant::Cte { rows: INTEGER.batch_rows }, 1.4).await
+    faster(bench, ONE_PINNED, Contestant::Cte { rows: INTEGER.batch_rows }, 1.4).await
 }
 
 /// As both come: pgroll in batches of its own usual size.
@@ -64,7 +66,7 @@ pub(super) async fn bloat(bench: &mut Workbench<'_>) -> Result<Finding> {
     if !bench.conditions.can.vacuum {
         bail!("this version does not know the key `vacuum`");
     }
-    let vacuumed = Contestant::Tidegate(Manner { vacuum: true, ..Manner::plain(1) });
+    let vacuumed = Contestant::Tidegate(Manner { vacuum: true, ..Manner::as_it_comes(1) });
     let pairs = bench.pairs(USUAL, vacuumed, ONE).await?;
     let (measured, mut ground) = bench.turn(USUAL, vacuumed).await?;
     let rewritten = ground.sizes_when_rewritten().await?.table_bytes as f64;

@@ -39,7 +39,7 @@ pub(super) async fn vacuum(
     let mut session = connector.connect_with(settings).await?;
     session.set_deadline(LONGEST);
     for table in &order.tables {
-        let sql = guard.statement(table, order.gently);
+        let sql = guard.statement(table);
         match guard.look_after(&mut session, &sql, &mut give_up).await? {
             VacuumEnd::Done => {}
             end => return Ok(end),
@@ -86,11 +86,11 @@ impl<'a> Guard<'a> {
     }
 
     /// It waits for no lock; gives no space back to the system, which would take an exclusive lock; and always cleans the
-    /// indexes, because the room in the table is what it is for.
-    fn statement(&self, table: &TableName, gently: bool) -> String {
-        let workers = if gently { ", parallel 0" } else { "" };
+    /// indexes, because the room in the table is what it is for. One process of the server does it all: batches go on
+    /// meanwhile, and so does the application.
+    fn statement(&self, table: &TableName) -> String {
         let table = Dialect::Postgres.table(table);
-        format!("{} (skip_locked, truncate off, index_cleanup on{workers}) {table}", self.mark)
+        format!("{} (skip_locked, truncate off, index_cleanup on, parallel 0) {table}", self.mark)
     }
 
     /// Runs it until it is done, is to be given up, or is in somebody's way.

@@ -165,7 +165,7 @@ struct Batch {
     /// The server gives a wait for one lock up after this. Below `statement_timeout`.
     #[schemars(extend("default" = shown(limit::DEFAULT_LOCK_TIMEOUT)))]
     lock_timeout: Option<String>,
-    /// Whether the table is vacuumed between batches, so that it does not grow to twice its size. PostgreSQL only.
+    /// Whether the table is vacuumed beside the batches, so that it does not grow to twice its size. PostgreSQL only.
     #[schemars(default)]
     vacuum: Vacuum,
 }

@@ -68,51 +68,41 @@ async fn a_closed_gate_is_empty_only_when_the_last_batch_is_out_of_hand() {
 }
 
 #[tokio::test]
-async fn work_alone_waits_for_the_batch_in_hand_and_no_other_begins() {
-    let gate = gate(2);
-    let ledger = TimeLedger::new(1, Instant::now());
-    let (first, last) = (time(), ledger.stopwatch(0));
-    let batch = in_hand(gate.pass(None, &first).await);
-    let mut alone = pin!(gate.pass_alone());
-    assert!(poll(alone.as_mut()).is_pending(), "a batch is in hand");
-    let mut waiting = pin!(gate.pass(None, &last));
-    assert!(poll(waiting.as_mut()).is_pending());
-    let later = Instant::now() + Duration::from_secs(5);
-    assert!(ledger.spent(later)[&Bucket::Vacuum] > Duration::from_secs(4));
-    assert_eq!(gate.held_by_work(), Some(Reason::Vacuum));
+async fn what_is_done_beside_keeps_no_batch_out_but_a_pause_waits_for_its_end() {
+    let (gate, time) = (gate(1), time());
+    let Some(beside) = gate.pass_beside().await else { panic!("the gate is open") };
+    let batch = in_hand(gate.pass(None, &time).await);
+    gate.set_paused(pause());
+    let mut emptied = pin!(gate.emptied());
     drop(batch);
-    let Poll::Ready(Some(work)) = poll(alone.as_mut()) else { panic!("nothing is in hand") };
-    assert!(poll(waiting.as_mut()).is_pending());
-    assert!(poll(pin!(gate.emptied())).is_pending(), "a pause waits for its end");
-    drop(work);
-    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Passed::InHand(_))));
-    assert_eq!(gate.held_by_work(), None);
+    assert!(poll(emptied.as_mut()).is_pending());
+    drop(beside);
+    assert!(poll(emptied.as_mut()).is_ready());
 }
 
 #[tokio::test]
-async fn work_alone_neither_begins_in_a_pause_or_a_hold_nor_keeps_the_gate_shut_meanwhile() {
-    let (gate, time) = (gate(1), time());
+async fn nothing_begins_beside_a_pause_or_a_hold() {
+    let gate = gate(1);
     let window = Reason::WindowClosed { until: "Mon".into() };
-    let batch = in_hand(gate.pass(None, &time).await);
-    let mut alone = pin!(gate.pass_alone());
-    assert!(poll(alone.as_mut()).is_pending());
     gate.set_paused(pause());
-    assert!(poll(alone.as_mut()).is_pending());
-    assert_eq!(gate.held_by_work(), None, "given up for now");
-    drop(batch);
+    let mut beside = pin!(gate.pass_beside());
+    assert!(poll(beside.as_mut()).is_pending(), "paused");
     gate.set_pace(&verdict(1, 1.0, std::slice::from_ref(&window)));
     gate.set_paused(None);
-    assert!(poll(alone.as_mut()).is_pending(), "held");
+    assert!(poll(beside.as_mut()).is_pending(), "held");
+    assert!(poll(pin!(gate.emptied())).is_ready());
     gate.set_pace(&verdict(1, 1.0, &[]));
-    assert!(matches!(poll(alone.as_mut()), Poll::Ready(Some(_))));
+    assert!(matches!(poll(beside.as_mut()), Poll::Ready(Some(_))));
 
-    let mut alone = pin!(gate.pass_alone());
+    gate.set_paused(pause());
+    let mut beside = pin!(gate.pass_beside());
+    assert!(poll(beside.as_mut()).is_pending());
     gate.stop();
-    assert!(matches!(poll(alone.as_mut()), Poll::Ready(None)));
+    assert!(matches!(poll(beside.as_mut()), Poll::Ready(None)));
 }
 
 #[tokio::test]
-async fn work_alone_ends_for_a_pause_a_stop_and_a_closed_window_but_not_for_a_signal() {
+async fn what_is_done_beside_ends_for_a_pause_a_stop_and_a_closed_window_but_not_for_a_signal() {
     let unknown = Reason::Unknown { signal: "probe".into(), why: "gone".into() };
     let window = Reason::WindowClosed { until: "Mon".into() };
     let hold_file = Reason::HoldFile { path: "/run/hold".into() };
@@ -124,8 +114,8 @@ async fn work_alone_ends_for_a_pause_a_stop_and_a_closed_window_but_not_for_a_si
         ("a signal", None, false, Some(unknown), false),
     ] {
         let gate = gate(1);
-        let Some(work) = gate.pass_alone().await else { panic!("nothing is in hand") };
-        let mut must_end = pin!(work.must_end());
+        let Some(beside) = gate.pass_beside().await else { panic!("the gate is open") };
+        let mut must_end = pin!(beside.must_end());
         assert!(poll(must_end.as_mut()).is_pending(), "{what}");
         gate.set_paused(paused);
         if stopped {
@@ -165,7 +155,7 @@ fn a_place_rests_after_a_batch_so_that_it_is_busy_for_its_share() {
         stopped: false,
         paused: None,
         held: Vec::new(),
-        alone: Wish::Nothing,
+        beside: false,
         speed: Speed { workers: 1, share: 0.5 },
         slowed_by: Some("probe".into()),
         duty: 1.0,
@@ -238,7 +228,7 @@ fn a_run_that_shares_its_limits_rests_for_the_others_after_its_own_rest() {
         stopped: false,
         paused: None,
         held: Vec::new(),
-        alone: Wish::Nothing,
+        beside: false,
         speed: Speed { workers: 1, share: 0.5 },
         slowed_by: Some("probe".into()),
         duty: 1.0,

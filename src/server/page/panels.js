@@ -79,7 +79,8 @@ export function timeLedger(why) {
     h(
       "div",
       { class: "stack", role: "img", "aria-label": buckets.map(words).join(", ") },
-      buckets.map((spent) =>
+      // A vacuum goes on beside the workers, whose time this is.
+      buckets.filter(({ bucket }) => bucket !== "vacuum").map((spent) =>
         h("div", {
           key: spent.bucket,
           class: kindOf(spent.bucket),
