@@ -146,7 +146,7 @@ impl Series {
             )?,
             time: all.seconds(
                 "time_seconds_total",
-                "Where the time of this process went: every second of the run falls into one bucket.",
+                "Where the time of this process went: every second of the run falls into one bucket, and vacuum goes on beside.",
                 &["bucket"],
             )?,
             run_info: all.gauge("run_info", "Always 1; the table that the run walks.", &["table"])?,

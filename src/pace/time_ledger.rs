@@ -1,5 +1,5 @@
 //! Where does a run's time go? Every moment of every worker falls into one bucket, so the buckets of a run sum to the
-//! time it was held. Hears the time; reads no clock.
+//! time it was held; a vacuum beside them has its own. Hears the time; reads no clock.
 
 use crate::event::Bucket;
 use std::collections::BTreeMap;
