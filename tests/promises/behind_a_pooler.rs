@@ -50,7 +50,7 @@ async fn crashes_of_the_server_behind_the_pooler_are_survived_by_the_same_proces
 /// A run with everything that has a session of its own: batches, a sweep, the lease, signals of both kinds, a sample, a
 /// plan. Afterwards every session of the pooler is as a new one: settings, statements, locks, tables, channels, keys.
 async fn nothing_is_left_behind_in_the_poolers_sessions(target: Target) {
-    let pace = "[pace.probe]\nsql = \"select 1\"\nmax = \"10s\"\n[pace.lock_waits]\nmax = \"10s\"\n\
+    let pace = "[pace.probe]\nsql = \"select 1\"\nmax = \"2s\"\n[pace.lock_waits]\nmax = \"10s\"\n\
                 [pace.oldest_transaction]\nmax = \"10h\"\n";
     let sections =
         add_one("items", &(batches_of(20) + pace)).replace("[change.set]", "where = \"applied < 1\"\n[change.set]");

@@ -140,6 +140,7 @@ fn what_is_out_of_range_is_refused_at_both_ends() {
         ("[pace.active_sessions]\nmax = 0".to_owned(), "limit-out-of-range"),
         ("[pace.lock_waits]\nmax = \"25h\"".to_owned(), "duration-too-long"),
         ("[pace.oldest_transaction]\nmax = \"31 days\"".to_owned(), "duration-too-long"),
+        ("[pace.probe]\nsql = \"select 1\"\nmax = \"2001ms\"".to_owned(), "duration-too-long"),
         ("[pace.autovacuum]\nmax_hold = \"999ms\"".to_owned(), "duration-too-short"),
         ("[pace.autovacuum]\nmax_hold = \"31 days\"".to_owned(), "duration-too-long"),
     ] {

@@ -9,7 +9,7 @@ promises!(on [postgres_15]:
 );
 
 /// A limit that is never near.
-const LIMIT: &str = "[pace.probe]\nsql = \"select 1\"\nmax = \"1h\"\n";
+const LIMIT: &str = "[pace.probe]\nsql = \"select 1\"\nmax = \"2s\"\n";
 
 async fn runs_with_limits_make_room_for_each_other_and_others_are_not_slowed(target: Target) {
     let one = Part::paced(&target, "one", 60_000, LIMIT).await;
