@@ -309,3 +309,25 @@ fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Sqlite
         Value::Blob(bytes) => query.bind(bytes.clone()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 1 is `normal`, 2 is `full`.
+    #[tokio::test]
+    async fn only_where_there_is_a_log_do_batches_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, synchronous) in [("delete", "2"), ("wal", "1")] {
+            let path = folder.path().join(mode);
+            std::fs::File::create(&path).unwrap();
+            let mut owner = Connector::new(&path).connect(LOCK_TIMEOUT).await.unwrap();
+            owner.script(&format!("pragma journal_mode = {mode}; create table items (id integer)")).await.unwrap();
+            let mut lane = Connector::new(&path).connect(LOCK_TIMEOUT).await.unwrap().sparing_the_disk().await.unwrap();
+            let told = lane.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();
+            assert_eq!(first_text(&told).as_deref(), Some(synchronous), "{mode}");
+            let told = owner.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();
+            assert_eq!(first_text(&told).as_deref(), Some("2"), "another connection is as it was");
+        }
+    }
+}
