@@ -35,6 +35,8 @@ pub struct OpenBatch {
     pub rows: Option<u32>,
     /// Rows of them that the look-up saw in scope; `None` where it did not look at them.
     pub in_scope: Option<u32>,
+    /// Keys that have room in the range, where they are whole numbers: it has no more rows. `None` where that cannot be told.
+    pub span: Option<u64>,
     /// The slice's partition is none of the table's any more, so none of its rows are.
     pub gone: bool,
     /// Where the server's write-ahead log was; `None` where that cannot be told.
@@ -54,7 +56,7 @@ impl OpenBatch {
 
     /// The same as far as that key: so many rows in scope are enough. How many others there are nobody counted.
     pub(super) fn ending_at(self, through: Key, in_scope: u32) -> Self {
-        Self { range: KeyRange { through, ..self.range }, rows: None, in_scope: Some(in_scope), ..self }
+        Self { range: KeyRange { through, ..self.range }, rows: None, in_scope: Some(in_scope), span: None, ..self }
     }
 }
 

@@ -12,7 +12,7 @@ use super::recovery::{Met, Recovery};
 use super::settle;
 use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch};
+use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch, is_dense};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -47,7 +47,8 @@ pub(super) fn strange(looks: u32) -> Strange {
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let recovery = Recovery::new(crew, number);
-    let mut worker = Worker { crew, number, time, recovery, lane: None, next: Errand::Change, lost: false };
+    let mut worker =
+        Worker { crew, number, time, recovery, lane: None, next: Errand::Change, is_dense: false, lost: false };
     let worked = worker.walk_all().await;
     crew.troubles.leave(number);
     worker.time.turn_to(Bucket::Idle, Instant::now());
@@ -61,6 +62,8 @@ struct Worker<'a> {
     recovery: Recovery<'a>,
     lane: Option<Box<dyn Lane>>,
     next: Errand,
+    /// Whether the last batch of this slice found nearly every key to be a row.
+    is_dense: bool,
     lost: bool,
 }
 
@@ -89,7 +92,7 @@ enum Turn {
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.next_slice().await {
-            self.next = Errand::Change;
+            (self.next, self.is_dense) = (Errand::Change, false);
             let left = self.walk(&slice).await;
             match left {
                 Ok(Left::Dismissed) => self.crew.pool().give_back(self.number),
@@ -156,7 +159,8 @@ impl Worker<'_> {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, in_hand, *unsettled).await;
         }
-        let stretch = next.stretch(self.crew.sizing(slice.pass).rows(), self.crew.scan_of(slice));
+        let stretch =
+            next.stretch(self.crew.sizing(slice.pass).rows(), self.crew.scan_of(slice).by_span(self.is_dense));
         match self.batch(&next, lease, stretch).await {
             Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
             Ok(Ended::NotOurs) => {
@@ -241,6 +245,7 @@ impl Worker<'_> {
         self.recovery.succeeded();
         let Committed { batch, ends_slice, .. } = committed;
         self.next = done.committed(&committed.batch);
+        self.is_dense = is_dense(batch.span, committed.applied.rows);
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
             Errand::Isolate(_) => {}
@@ -263,8 +268,13 @@ impl Worker<'_> {
     /// Batches that change rows teach how large they should be.
     fn learn(&self, slice: &SliceRecord, committed: &Committed) {
         self.crew.found(slice, committed);
-        // The last range of a slice was not counted, and is too small to tell anything.
-        let Some(rows) = committed.batch.rows.filter(|_| committed.stretch.look == Look::Count) else { return };
+        let counted = match committed.stretch.look {
+            // The last range of a slice was not counted, and is too small to tell anything.
+            Look::Count => committed.batch.rows,
+            Look::Span => u32::try_from(committed.applied.rows).ok(),
+            Look::Among(_) | Look::ByIndex => None,
+        };
+        let Some(rows) = counted else { return };
         // The log is the whole server's; of ours, each batch in hand wrote its part.
         let share = self.crew.gate.in_hand().max(1) as u64;
         let wal_bytes = committed.wal_bytes.map(|bytes| bytes / share);

@@ -28,7 +28,7 @@ pub use law::{HeldTooLong, Law, SignalView, Speed, Trend, Verdict};
 pub use rate::Rate;
 pub use report::{PaceReport, SpeedChange};
 pub use sampler::sample;
-pub use scan::{Found, Look, Scan, Stretch};
+pub use scan::{Found, Look, Scan, Stretch, is_dense};
 pub use signal::{Limit, OnUnknown, Reading, STALE_AFTER, Seen, Sensor, Statistic};
 pub use sizing::{Cost, Sizes, Sizing};
 pub use speed_log::{SpeedLog, words as speed_words};

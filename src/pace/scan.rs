@@ -9,11 +9,17 @@ const SPARSE: u64 = 4;
 /// The look grows at most so fast from batch to batch.
 const GROWTH: u32 = 4;
 
+/// Where at least so many of a hundred keys were rows, the end of the next batch is counted in keys. Fewer would make batches
+/// smaller than they are to be by more than sizes differ by themselves.
+const DENSE_PERCENT: u64 = 90;
+
 /// How a batch finds its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// After so many rows of the table, in scope or not: by the index of the walk alone.
     Count,
+    /// After so many keys, which are whole numbers: there are no more rows than that. No row is read to find it.
+    Span,
     /// After so many rows in scope, or after that many rows of the table; each is looked at.
     Among(u32),
     /// After so many rows in scope, which an index of theirs finds: nothing else is looked at.
@@ -39,9 +45,14 @@ impl Stretch {
     pub fn covers(self) -> u32 {
         match self.look {
             Look::Among(rows) => rows,
-            Look::Count | Look::ByIndex => self.rows,
+            Look::Count | Look::Span | Look::ByIndex => self.rows,
         }
     }
+}
+
+/// Whether nearly every key was a row that a batch changed, in whose range so many keys have room.
+pub fn is_dense(span: Option<u64>, changed: u64) -> bool {
+    span.is_some_and(|span| changed.saturating_mul(100) >= span.saturating_mul(DENSE_PERCENT))
 }
 
 /// What a committed batch found.
@@ -63,6 +74,7 @@ pub struct Scan {
     /// Whether rows can be told to be in scope at all.
     has_scope: bool,
     by_index: bool,
+    by_span: bool,
     /// Rows that a batch looks at; as long as it is not above the batch's own rows, all are counted.
     rows: u32,
     most: u32,
@@ -72,19 +84,19 @@ pub struct Scan {
 impl Scan {
     /// For a job without `where`: every row is one of the batch.
     pub fn every_row() -> Self {
-        Self { has_scope: false, by_index: false, rows: 0, most: 0, target_time: Duration::ZERO }
+        Self { has_scope: false, by_index: false, by_span: false, rows: 0, most: 0, target_time: Duration::ZERO }
     }
 
     /// For a walk over rows of which about `share` are in scope.
     pub fn of_walk(share: f64, rows: u32, most: u32, target_time: Duration) -> Self {
         let sparse = share * (SPARSE as f64) < 1.0;
         let rows = if sparse { rows.saturating_mul(GROWTH).min(most) } else { 0 };
-        Self { has_scope: true, by_index: false, rows, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, rows, most, target_time }
     }
 
     /// For a sweep, which finds next to nothing.
     pub fn of_sweep(most: u32, target_time: Duration) -> Self {
-        Self { has_scope: true, by_index: false, rows: most, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, rows: most, most, target_time }
     }
 
     /// The same where an index finds the rows in scope.
@@ -98,12 +110,18 @@ impl Scan {
         self.by_index
     }
 
+    /// The same where rows that are counted need not be looked up.
+    #[must_use]
+    pub fn by_span(self, by_span: bool) -> Self {
+        Self { by_span, ..self }
+    }
+
     /// How far a batch of so many rows goes.
     pub fn stretch(&self, rows: u32) -> Stretch {
         let look = match self {
-            Self { has_scope: false, .. } => Look::Count,
-            Self { by_index: true, .. } => Look::ByIndex,
-            Self { rows: scan, .. } if *scan > rows => Look::Among(*scan),
+            Self { has_scope: true, by_index: true, .. } => Look::ByIndex,
+            Self { has_scope: true, rows: scan, .. } if *scan > rows => Look::Among(*scan),
+            Self { by_span: true, .. } => Look::Span,
             _ => Look::Count,
         };
         Stretch { rows, look }
@@ -130,8 +148,8 @@ impl Scan {
         let next = match look {
             Look::ByIndex => return,
             // More than a few of those counted were in scope: nothing to look for.
-            Look::Count if found.changed.saturating_mul(SPARSE) >= rows.into() => 0,
-            Look::Count => rows.saturating_mul(2),
+            Look::Count | Look::Span if found.changed.saturating_mul(SPARSE) >= rows.into() => 0,
+            Look::Count | Look::Span => rows.saturating_mul(2),
             Look::Among(scan) if !found.looked_to_the_end => scan / 2,
             Look::Among(scan) => {
                 let fits = u64::from(rows).saturating_mul(scan.into()) / found.changed.max(1);
@@ -183,6 +201,20 @@ mod tests {
         }
         assert_eq!(after(Scan::of_walk(0.01, 1_000, 50_000, TARGET), &[]), Look::Among(4_000));
         assert_eq!(after(Scan::of_sweep(50_000, TARGET), &[0, 0]), Look::Among(50_000));
+    }
+
+    #[test]
+    fn keys_are_counted_where_nearly_all_of_them_are_rows() {
+        let table =
+            [(Some(1_000), 1_000, true), (Some(1_000), 900, true), (Some(1_000), 899, false), (None, 1_000, false)];
+        for (span, changed, dense) in table {
+            assert_eq!(is_dense(span, changed), dense, "{span:?} {changed}");
+        }
+        let dense = Scan::every_row().by_span(true);
+        assert_eq!(dense.stretch(1_000).look, Look::Span);
+        assert_eq!(dense.stretch_of(1), Stretch::of_rows(1), "one row is counted, whatever its key is");
+        assert_eq!(Scan::of_walk(1.0, 1_000, 9_000, TARGET).by_span(true).stretch(1_000).look, Look::Span);
+        assert_eq!(Scan::of_walk(0.01, 1_000, 9_000, TARGET).by_span(true).stretch(1_000).look, Look::Among(4_000));
     }
 
     #[test]

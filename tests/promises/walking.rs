@@ -1,6 +1,7 @@
 //! Does every way through a table meet each row once? By its blocks, partition by partition, past long stretches without
 //! a row in scope; and does the proof hold for each.
 
+mod gaps;
 mod partitions;
 mod physical;
 mod proof;

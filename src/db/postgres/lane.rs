@@ -5,6 +5,7 @@
 use super::connect::PostgresSession;
 use super::opened;
 use super::range::{change, key_at, narrowed};
+use super::span;
 use super::spelling::{BY_INDEX, after_look_up, belongs, bound, key_values, place_expression, settings, stored_end};
 use super::split::{self, Middle};
 use crate::db::dialect::{Dialect, literal};
@@ -26,7 +27,7 @@ use std::time::Duration;
 /// How much longer than the server's own statement timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The look-up of an end that is the slice's own.
+/// The look-up of an end that is the slice's own, where the table may be gone.
 const NOWHERE: &str = "select null::text";
 
 /// SQLSTATE of a table that there is not.
@@ -114,10 +115,13 @@ impl PostgresLane {
     /// Looks up where a range of the slice ends that the opening locks.
     fn end_of_range(&self, stretch: Stretch) -> String {
         let rows = match stretch.look {
-            Look::Count => stretch.rows,
+            Look::Span if !self.open_below => {
+                return span::end(&self.statements, "s.cursor_key", "s.through_key", stretch.rows);
+            }
+            Look::Count | Look::Span => stretch.rows,
             Look::Among(rows) => rows,
-            // Whatever comes in scope before it is in the range.
-            Look::ByIndex => return NOWHERE.to_owned(),
+            // Whatever comes in scope before it is in the range. The table is named because that locks it.
+            Look::ByIndex => return format!("select null::text from {} where false", self.statements.table()),
         };
         let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
         let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
@@ -147,7 +151,15 @@ impl PostgresLane {
         self.proves_the_place(&row.text(2)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let range = KeyRange { after, through: ledger::read_key(&row.text(7)?)? };
-        Ok(OpenBatch { seq: row.int(0)?, range, rows: None, in_scope: Some(0), gone: true, wal_position: None })
+        Ok(OpenBatch {
+            seq: row.int(0)?,
+            range,
+            rows: None,
+            in_scope: Some(0),
+            span: None,
+            gone: true,
+            wal_position: None,
+        })
     }
 
     fn rows_of(lease: &SliceLease, range: &KeyRange) -> Rows {
@@ -191,13 +203,14 @@ impl Lane for PostgresLane {
             return self.open(lease, stretch).await;
         }
         let end = row.text_or_null(6).map(|text| ledger::read_key(&text)).transpose()?;
-        let rows = end.as_ref().map(|_| if let Look::Among(rows) = stretch.look { rows } else { stretch.rows });
+        let rows = end.as_ref().filter(|_| stretch.look != Look::Span || self.open_below).map(|_| stretch.covers());
         let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(7)?), Ok)? };
         let (seq, wal_position) = (row.int(0)?, row.int_or_null(3));
         self.kept = Some(range.through.clone());
-        let batch = OpenBatch { seq, range, rows, in_scope: None, gone: false, wal_position };
+        let span = span::span(self.statements.position(), &range);
+        let batch = OpenBatch { seq, range, rows, in_scope: None, span, gone: false, wal_position };
         match stretch.look {
-            Look::Count => Ok(Some(batch)),
+            Look::Count | Look::Span => Ok(Some(batch)),
             Look::Among(_) | Look::ByIndex => {
                 let rows = Self::rows_of(lease, &batch.range);
                 narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await.map(Some)

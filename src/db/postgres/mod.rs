@@ -4,7 +4,7 @@
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
 //! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch) with
-//! [`opened`] (where it keeps its range),
+//! [`opened`] (where it keeps its range) and [`span`] (an end that needs no look-up),
 //! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
@@ -31,6 +31,7 @@ mod sample;
 mod scope;
 mod signals;
 mod sizes;
+mod span;
 mod spelling;
 mod split;
 mod stray;

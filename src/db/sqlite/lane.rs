@@ -74,15 +74,16 @@ impl SqliteLane {
         let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
         let counted = match stretch.look {
             Look::Among(rows) => rows,
-            Look::Count | Look::ByIndex => stretch.rows,
+            Look::Count | Look::Span | Look::ByIndex => stretch.rows,
         };
         let end = range_end(&mut self.session, &self.statements, &left, counted).await?;
         let rows = end.is_some().then_some(counted);
         let range = KeyRange { through: end.unwrap_or(left.through), ..left };
-        let batch = OpenBatch { seq: row.int(0)?, range, rows, in_scope: None, gone: false, wal_position: None };
+        let batch =
+            OpenBatch { seq: row.int(0)?, range, rows, in_scope: None, span: None, gone: false, wal_position: None };
         match stretch.look {
             Look::Among(_) => narrowed(&mut self.session, &self.statements, batch, stretch.rows).await.map(Some),
-            Look::Count | Look::ByIndex => Ok(Some(batch)),
+            Look::Count | Look::Span | Look::ByIndex => Ok(Some(batch)),
         }
     }
 }

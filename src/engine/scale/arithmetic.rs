@@ -195,7 +195,15 @@ impl Lane for ArithmeticLane {
         let through = if counted.is_some() { key(end) } else { through };
         let range = KeyRange { after, through };
         let in_scope = matches!(stretch.look, Look::Among(_)).then_some(0).filter(|_| lease.pass > 0);
-        Ok(Some(OpenBatch { seq: left.seq, range, rows: counted, in_scope, gone: false, wal_position: None }))
+        Ok(Some(OpenBatch {
+            seq: left.seq,
+            range,
+            rows: counted,
+            in_scope,
+            span: None,
+            gone: false,
+            wal_position: None,
+        }))
     }
 
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {

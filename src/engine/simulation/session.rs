@@ -191,7 +191,7 @@ impl Lane for BoxedLane {
         let Reply::Opened(opened) = reply else { unreachable!("an opening is answered so") };
         Ok(opened.map(|Opened { seq, after, through, rows, .. }| {
             let range = KeyRange { after: after.map(tables::key), through: tables::key(through) };
-            OpenBatch { seq, range, rows, in_scope: None, gone: false, wal_position: None }
+            OpenBatch { seq, range, rows, in_scope: None, span: None, gone: false, wal_position: None }
         }))
     }
 
