@@ -54,15 +54,15 @@ pub(super) async fn admit(
     {
         return Ok(Admission::Not(Outcome::TableBusy(Box::new(other))));
     }
-    let (run, resumed) = match decide(newest, job, options) {
+    let (run, asked) = match decide(newest, job, options) {
         Decision::Answer(outcome) => return Ok(Admission::Not(outcome)),
-        Decision::GoOn(run) => (run, true),
+        Decision::GoOn(run) => (run, Asked::Before),
         Decision::Plan(run) => match plan_submitted(database, ledger, job, runner, run).await? {
-            None => (run, false),
-            Some(outcome) => return Ok(Admission::Not(outcome)),
+            Ok(asked) => (run, asked),
+            Err(outcome) => return Ok(Admission::Not(outcome)),
         },
         Decision::Begin => match begin(database, ledger, job, runner).await? {
-            Ok(run) => (run, false),
+            Ok(begun) => begun,
             Err(outcome) => return Ok(Admission::Not(outcome)),
         },
     };
@@ -70,7 +70,7 @@ pub(super) async fn admit(
         return Ok(Admission::Not(outcome));
     }
     super::kill_point("lease-taken");
-    let prepared = prepare(database, ledger, job, runner, run, resumed).await;
+    let prepared = prepare(database, ledger, job, runner, run, asked).await;
     if let Err(failure) = &prepared {
         // Where even that does not arrive, the lease ends by itself.
         let _ = ledger.release(run, runner, Some(&failure.to_string())).await;
@@ -85,7 +85,7 @@ async fn prepare(
     job: &Job,
     runner: &Runner,
     run: i64,
-    resumed: bool,
+    asked: Asked,
 ) -> Result<Admission, Failure> {
     ledger.keep_job_text(run, &runner.holder, &job.text).await?;
     let overrides = ledger.overrides_in_force(run).await?;
@@ -94,22 +94,37 @@ async fn prepare(
         // Without slices it would look as done as an empty table.
         return Err(Failure::new(Class::Retry, "the run was resumed before anybody planned it"));
     }
-    // The catalog is asked again: a column type or key may have changed since the run was planned. What the run
-    // depends on is pinned by its place, which every batch compares.
-    let facts = database.facts(job).await?;
-    let resolved = match resolve(job, &facts) {
-        Ok(resolved) => resolved,
-        Err(refusals) => {
-            ledger.release(run, runner, Some("the job cannot run on the table as it is now")).await?;
-            return Ok(Admission::Not(Outcome::Refused(refusals)));
+    let resumed = !matches!(asked, Asked::JustNow { .. });
+    let (work, bounds) = match asked {
+        Asked::JustNow { work, bounds } => (*work, bounds),
+        Asked::Before => {
+            let facts = database.facts(job).await?;
+            match resolve(job, &facts) {
+                Ok(resolved) => (resolved.work, Bounds::of(&facts)),
+                Err(refusals) => {
+                    ledger.release(run, runner, Some("the job cannot run on the table as it is now")).await?;
+                    return Ok(Admission::Not(Outcome::Refused(refusals)));
+                }
+            }
         }
     };
-    let bounds = Bounds::of(&facts);
     let mut live = Live::new(job, bounds);
     let (job, set) = live.hear(overrides).map_or((job.clone(), Vec::new()), |heard| (heard.job, heard.events));
-    let work = resolved.work;
     let scope_index = database.scope_index(&work).await?;
     Ok(Admission::Admitted(Box::new(Admitted { record, work, scope_index, job, bounds, live, set, resumed })))
+}
+
+/// When the catalog was asked what this run is to do. A column's type or the key may have changed since a run was planned,
+/// so what is not of just now is asked again. What the run depends on is pinned by its place, which every batch compares.
+enum Asked {
+    Before,
+    JustNow { work: Box<Work>, bounds: Bounds },
+}
+
+impl Asked {
+    fn by(plan: Plan) -> Self {
+        Self::JustNow { bounds: Bounds::of_plan(&plan), work: Box::new(plan.work) }
+    }
 }
 
 enum Decision {
@@ -178,23 +193,23 @@ async fn accepted_plan(
     })
 }
 
-/// Plans a run that was submitted. The outcome, where it may not run.
+/// Plans a run that was submitted.
 async fn plan_submitted(
     database: &dyn Database,
     ledger: &mut Ledger,
     job: &Job,
     runner: &Runner,
     run: i64,
-) -> Result<Option<Outcome>, Failure> {
+) -> Result<Result<Asked, Outcome>, Failure> {
     let plan = match accepted_plan(database, ledger, job, Some(run)).await? {
         Ok(plan) => plan,
-        Err(outcome) => return Ok(Some(outcome)),
+        Err(outcome) => return Ok(Err(outcome)),
     };
     match ledger.plan_run(run, &new_run(&plan, runner)).await {
-        Ok(()) => Ok(None),
+        Ok(()) => Ok(Ok(Asked::by(plan))),
         // Two on one table were planned at once; the index that keeps tables apart let one through.
         Err(failure) => match ledger.run_on_table(&plan.table.full_name).await? {
-            Some(other) if other.id != run => Ok(Some(Outcome::TableBusy(Box::new(other)))),
+            Some(other) if other.id != run => Ok(Err(Outcome::TableBusy(Box::new(other)))),
             _ => Err(failure),
         },
     }
@@ -205,16 +220,16 @@ async fn begin(
     ledger: &mut Ledger,
     job: &Job,
     runner: &Runner,
-) -> Result<Result<i64, Outcome>, Failure> {
+) -> Result<Result<(i64, Asked), Outcome>, Failure> {
     let plan = match accepted_plan(database, ledger, job, None).await? {
         Ok(plan) => plan,
         Err(outcome) => return Ok(Err(outcome)),
     };
     match ledger.create_run(&new_run(&plan, runner)).await {
-        Ok(run) => Ok(Ok(run)),
+        Ok(run) => Ok(Ok((run, Asked::by(plan)))),
         // Two began at once; the index that keeps tables apart let one through.
         Err(failure) => match ledger.run_on_table(&plan.table.full_name).await? {
-            Some(other) if other.job == job.name => Ok(Ok(other.id)),
+            Some(other) if other.job == job.name => Ok(Ok((other.id, Asked::Before))),
             Some(other) => Ok(Err(Outcome::TableBusy(Box::new(other)))),
             // Or somebody submitted the job: the next try finds that run.
             None => match ledger.newest_run(&job.name).await? {

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::job::{Ignored, Job, Knob, Overridden, Pace, Vacuum, overridden_where_possible};
 use crate::moment::moment;
 use crate::pace::{Limit, Sizes, Sizing};
-use crate::plan::Facts;
+use crate::plan::{Facts, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Instant;
@@ -62,6 +62,11 @@ impl Bounds {
     pub(super) fn of(facts: &Facts) -> Self {
         let row_bytes = facts.table.as_ref().map_or(1, |table| table.row_bytes);
         Self { row_bytes, most_workers: facts.max_workers }
+    }
+
+    /// As the catalog told when the run was planned.
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        Self { row_bytes: plan.table.row_bytes, most_workers: plan.max_workers }
     }
 }
 

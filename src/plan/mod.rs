@@ -47,6 +47,8 @@ pub struct Plan {
     pub work: Work,
     /// How many batches run at once.
     pub workers: u32,
+    /// How many at most, whatever a job asks for.
+    pub max_workers: Option<u32>,
     /// Within what batches are sized.
     pub sizes: Sizes,
     /// The table as it is.
@@ -66,11 +68,11 @@ pub struct Plan {
 impl Plan {
     /// The plan of a resolved job on a surveyed table.
     pub fn new(job: Job, resolved: Resolved, table: TableFacts, walking: Walking, survey: Survey) -> Self {
-        let Resolved { work, workers, sizes, mut notes } = resolved;
+        let Resolved { work, workers, max_workers, sizes, mut notes } = resolved;
         let slices = survey.legs.iter().flat_map(Leg::slices).collect();
         let refusals = refusal::of_survey(&table, &survey);
         notes.extend(refusal::notes_of_survey(&survey));
-        Self { job, work, workers, sizes, table, walking, survey, slices, refusals, notes }
+        Self { job, work, workers, max_workers, sizes, table, walking, survey, slices, refusals, notes }
     }
 
     /// How far the passes of a run go.

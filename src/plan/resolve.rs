@@ -19,6 +19,8 @@ pub struct Resolved {
     pub work: Work,
     /// How many batches run at once.
     pub workers: u32,
+    /// How many at most, whatever a job asks for.
+    pub max_workers: Option<u32>,
     /// Within what batches are sized.
     pub sizes: Sizes,
     /// What somebody should know before the start.
@@ -55,7 +57,7 @@ pub fn resolve(job: &Job, facts: &Facts) -> Result<Resolved, Vec<Refusal>> {
         Some(action) if refusals.is_empty() => {
             let sizes = job.batch.sizes(table.row_bytes);
             let work = Work { table: job.table.clone(), key, scope: job.scope.clone(), action, held_to_index };
-            Ok(Resolved { work, workers, sizes, notes })
+            Ok(Resolved { work, workers, max_workers: facts.max_workers, sizes, notes })
         }
         _ => Err(refusals),
     }

@@ -4,10 +4,11 @@
 
 use super::connect::PostgresSession;
 use super::opened;
-use super::range::{change, key_at, narrowed};
+use super::range::{change, key_at, last_in_scope, narrowed};
 use super::span;
 use super::spelling::{BY_INDEX, after_look_up, belongs, bound, key_values, place_expression, settings, stored_end};
 use super::split::{self, Middle};
+use super::wake::Wake;
 use crate::db::dialect::{Dialect, literal};
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
@@ -22,7 +23,7 @@ use crate::key::{Key, KeyRange};
 use crate::pace::{Look, Stretch};
 use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much longer than the server's own statement timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(5);
@@ -47,6 +48,7 @@ pub(super) struct PostgresLane {
     /// Whether the slice was last seen without a cursor: the first range of the first slice is open below, and its
     /// look-up is another statement.
     open_below: bool,
+    wake: Wake,
 }
 
 impl PostgresLane {
@@ -62,6 +64,7 @@ impl PostgresLane {
             statement_timeout: batch.statement_timeout,
             process: None,
             open_below: false,
+            wake: Wake::default(),
         }
     }
 
@@ -132,7 +135,18 @@ impl PostgresLane {
     fn follow(&mut self, route: &Route) {
         if self.statements.route() != route {
             self.statements = self.statements.clone().along(route);
+            self.wake.forget();
         }
+    }
+
+    /// Reads once more what lies behind the walk, so that nobody else has to read it from the disk. What comes in scope there
+    /// is the sweep's.
+    async fn read_wake(&mut self) -> Result<(), Failure> {
+        for range in self.wake.due(Instant::now()) {
+            let rows = Rows::Range { open_below: range.after.is_none() };
+            last_in_scope(&mut self.session, &self.statements, &range, rows, u32::MAX).await?;
+        }
+        Ok(())
     }
 
     /// Where a dropped partition stood, its name is an error; what is left of the slice is gone with it.
@@ -182,6 +196,7 @@ impl Lane for PostgresLane {
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.enter(Phase::Begin);
         self.kept = None;
+        self.wake.begins(None);
         self.follow(&lease.route);
         let answer = match self.session.script(&self.opening(lease, &self.end_of_range(stretch))).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
@@ -209,13 +224,16 @@ impl Lane for PostgresLane {
         self.kept = Some(range.through.clone());
         let span = span::span(self.statements.position(), &range);
         let batch = OpenBatch { seq, range, rows, in_scope: None, span, gone: false, wal_position };
-        match stretch.look {
-            Look::Count | Look::Span => Ok(Some(batch)),
-            Look::Among(_) | Look::ByIndex => {
-                let rows = Self::rows_of(lease, &batch.range);
-                narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await.map(Some)
-            }
+        if matches!(stretch.look, Look::Count | Look::Span) {
+            return Ok(Some(batch));
         }
+        let rows = Self::rows_of(lease, &batch.range);
+        let batch = narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await?;
+        if stretch.look == Look::ByIndex && lease.pass == 0 {
+            self.read_wake().await?;
+            self.wake.begins(Some(batch.range.clone()));
+        }
+        Ok(Some(batch))
     }
 
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
@@ -314,6 +332,9 @@ impl Lane for PostgresLane {
         self.session.set_deadline(self.statement_timeout);
         let committed = self.session.script("commit").await.map(drop);
         self.session.set_deadline(self.statement_timeout + GRACE);
+        if committed.is_ok() {
+            self.wake.committed(Instant::now());
+        }
         committed
     }
 

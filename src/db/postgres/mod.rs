@@ -4,7 +4,7 @@
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
 //! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch) with
-//! [`opened`] (where it keeps its range) and [`span`] (an end that needs no look-up),
+//! [`opened`] (where it keeps its range), [`span`] (an end that needs no look-up) and [`wake`] (what is read again behind it),
 //! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
@@ -39,6 +39,7 @@ mod survey;
 mod tls;
 mod url;
 mod vacuum;
+mod wake;
 
 use super::address::AddressError;
 use super::failure::Failure;

@@ -31,13 +31,25 @@ pub(super) async fn narrowed(
     rows: Rows,
     most: u32,
 ) -> Result<OpenBatch, Failure> {
-    let sql = statements.last_in_scope(&key_as_stored(statements.position()), 1, rows, most);
-    let last = session.fetch(&sql, &bound(&batch.range)).await?;
-    let Some(last) = last.first() else { return Ok(batch.with_in_scope(0)) };
-    match u32::try_from(last.int(1)?) {
-        Ok(number) if number < most => Ok(batch.with_in_scope(number)),
-        _ => Ok(batch.ending_at(read_key(&last.text(0)?)?, most)),
+    match last_in_scope(session, statements, &batch.range, rows, most).await? {
+        None => Ok(batch.with_in_scope(0)),
+        Some((_, number)) if number < most => Ok(batch.with_in_scope(number)),
+        Some((key, _)) => Ok(batch.ending_at(read_key(&key)?, most)),
     }
+}
+
+/// The stored key of the last of at most `most` rows in scope, and how many they are. `None`: none is.
+pub(super) async fn last_in_scope(
+    session: &mut PostgresSession,
+    statements: &BatchStatements,
+    range: &KeyRange,
+    rows: Rows,
+    most: u32,
+) -> Result<Option<(String, u32)>, Failure> {
+    let sql = statements.last_in_scope(&key_as_stored(statements.position()), 1, rows, most);
+    let last = session.fetch(&sql, &bound(range)).await?;
+    let Some(last) = last.first() else { return Ok(None) };
+    Ok(Some((last.text(0)?, u32::try_from(last.int(1)?).unwrap_or(u32::MAX))))
 }
 
 /// The key of the one row that lies in this range of places. `None`: it is not there any more.

@@ -18,10 +18,11 @@ const ALIKE: &str = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC
     set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local row_security = off; \
     set local plan_cache_mode = auto; set local standard_conforming_strings = on; set local jit = off";
 
-/// Begins a look around that cannot write, with the role's own settings but for how long it may take.
+/// Begins a look around that cannot write, with the role's own settings but for how long it may take. Compiled code does not
+/// pay for it: where a table is large, the server loaded its compiler for no more than the plan of `select`.
 pub(super) const BEGIN_READING: &str = "begin transaction isolation level repeatable read read only; \
     set local statement_timeout = '30s'; set local lock_timeout = '2s'; \
-    set local idle_in_transaction_session_timeout = '30s'";
+    set local idle_in_transaction_session_timeout = '30s'; set local jit = off";
 
 /// The same with the settings of a batch: what is planned and read must be what a batch will see.
 pub(super) fn begin_survey() -> String {

@@ -1,7 +1,7 @@
 //! Where few rows are in scope: does a batch look at many and change few, and is an index of theirs used?
 
 use super::ONCE;
-use crate::support::{Counted, Target, batches_by, batches_of, promises, rows_changed, until};
+use crate::support::{Counted, Target, batches, batches_by, batches_of, promises, rows_changed, until};
 
 promises!(on [every_postgres, sqlite]:
     a_batch_looks_at_more_rows_than_it_changes,
@@ -12,6 +12,7 @@ promises!(on [every_postgres]:
     rows_that_lie_together_make_no_large_batch,
     an_index_of_the_rows_in_scope_is_used_and_nothing_else_is_looked_at,
     an_index_that_has_other_rows_too_is_not_taken_for_one,
+    entries_of_changed_rows_are_marked_behind_the_walk,
     a_range_that_stays_locked_among_rows_out_of_scope_is_walked_last,
 );
 
@@ -92,6 +93,32 @@ async fn an_index_of_the_rows_in_scope_is_used_and_nothing_else_is_looked_at(tar
     target.run(&items.job).await;
     in_scope_once(&target).await;
     assert_eq!(target.number("select sum(rows_scanned)::bigint from tidegate.slice").await, ROWS as i64 / 100);
+}
+
+/// Otherwise the proof reads the page of each row that was changed, and those are no longer in memory.
+async fn entries_of_changed_rows_are_marked_behind_the_walk(target: Target) {
+    let items = sparse(&target, &(batches_by(1, 5) + "[pace]\nmax_rows_per_second = 50\n")).await;
+    target.execute("create index todo on items (id) where note is null").await;
+    target.execute("vacuum analyze items").await;
+    target.execute("create table others (id serial)").await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    let nearly_all = async || {
+        // Commits like any application's, which wait for the disk: with them the batches before are on it too.
+        target.execute("insert into others default values").await;
+        batches(&target).await >= 38
+    };
+    runner.brings("nearly all batches", nearly_all).await;
+    runner.kill().await;
+    // Half of the rows were changed two seconds before: 100 entries.
+    let half = format!(
+        "set enable_seqscan = off; set enable_bitmapscan = off;
+         explain (analyze) select count(*) from items where note is null and id <= {}",
+        ROWS / 2
+    );
+    let plan = target.rows(&half).await.concat().join("\n");
+    let fetches =
+        plan.split_once("Heap Fetches: ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
+    assert!(plan.contains("using todo") && fetches.is_some_and(|fetches| fetches < 30), "{plan}");
 }
 
 async fn an_index_that_has_other_rows_too_is_not_taken_for_one(target: Target) {
