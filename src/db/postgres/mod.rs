@@ -102,6 +102,9 @@ impl Database for Postgres {
     }
 
     async fn scope_index(&self, work: &Work) -> Result<Option<String>, Failure> {
+        if !work.is_swept() {
+            return Ok(None);
+        }
         let mut session = self.connector.connect().await?;
         let index = scope::scope_index(&mut session, work).await;
         session.rollback().await;

@@ -17,9 +17,6 @@ const ROWS: u32 = 1_000;
 /// The index by which PostgreSQL finds the rows in scope in the order of the key without looking at any other row. Such an
 /// index has the key's columns last, behind columns that `where` names one value of, or is partial by `where` itself.
 pub(super) async fn scope_index(session: &mut PostgresSession, work: &Work) -> Result<Option<String>, Failure> {
-    if !work.is_swept() {
-        return Ok(None);
-    }
     session.script(&format!("{}; {BY_INDEX}", begin_survey())).await?;
     let statements = BatchStatements::new(Dialect::Postgres, work.clone());
     let plan = |sql: String| format!("explain (format json) {sql}");
