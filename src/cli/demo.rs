@@ -5,7 +5,7 @@ use super::run::run_shown;
 use super::target::job;
 use super::wording::{count, duration, print, say};
 use super::{Output, Shared};
-use crate::db::{Address, DemoTable, database};
+use crate::db::{Address, DemoTable, database_for_us_alone};
 use crate::engine::{Options, Outcome};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -50,7 +50,7 @@ async fn run(output: Output, database_path: &Path, job_path: &Path) -> Exit {
         Ok(job) => job,
         Err(exit) => return exit,
     };
-    let database = match database(&Address::Sqlite(database_path.to_owned())) {
+    let database = match database_for_us_alone(&Address::Sqlite(database_path.to_owned())) {
         Ok(database) => database,
         Err(error) => return fail(&error.to_string(), Exit::Usage),
     };

@@ -4,7 +4,7 @@
 use super::Shared;
 use super::exit::{Exit, fail};
 use super::wording::{say, say_problems};
-use crate::db::{Address, AddressError, Database, Named, database};
+use crate::db::{Address, AddressError, Database, Named, database_for_us_alone};
 use crate::job::{self, Job, MAX_FILE_BYTES};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) fn named_targets(named: &[(String, String)]) -> Result<Vec<Named>, Ex
 }
 
 fn open(address: Result<Address, AddressError>) -> Result<Arc<dyn Database>, Exit> {
-    let database = address.and_then(|address| database(&address));
+    let database = address.and_then(|address| database_for_us_alone(&address));
     let database = database.map_err(|error| fail(&error.to_string(), Exit::Usage))?;
     for warning in database.warnings() {
         say(&format!("warning: {warning}"));

@@ -151,9 +151,23 @@ pub trait Database: Send + Sync {
 /// # Errors
 /// When the address asks for something that is not done here.
 pub fn database(address: &Address) -> Result<Arc<dyn Database>, AddressError> {
+    at(address, false)
+}
+
+/// The same for a process in which nothing but this crate opens SQLite files. The locks of a file tell only of other
+/// processes: whether another library has it open in this one cannot be seen, and where it might, batches leave the file
+/// free for it now and then.
+///
+/// # Errors
+/// As for [`database`].
+pub fn database_for_us_alone(address: &Address) -> Result<Arc<dyn Database>, AddressError> {
+    at(address, true)
+}
+
+fn at(address: &Address, alone_in_process: bool) -> Result<Arc<dyn Database>, AddressError> {
     Ok(match address {
         Address::Postgres(url) => Arc::new(postgres::Postgres::new(url)?),
-        Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path)),
+        Address::Sqlite(path) => Arc::new(sqlite::Sqlite::new(path, alone_in_process)),
     })
 }
 

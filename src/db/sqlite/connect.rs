@@ -2,7 +2,9 @@
 //!
 //! The file stays as its owner set it up: its journal mode is not touched.
 
+use super::company::Company;
 use super::failure::{ERROR, closed, from_sqlx, from_sqlx_at};
+use super::line::{Line, Turn};
 use super::row;
 use crate::db::failure::{Circumstances, Class, Failure, Phase};
 use crate::db::session::{Row, Session, Value, first_text};
@@ -19,6 +21,9 @@ use tokio::time::{sleep, timeout};
 /// Begins a transaction as the file's writer. A transaction that reads first and writes later cannot become it: it is
 /// refused at once when another one wrote in between.
 pub(super) const BEGIN_WRITING: &str = "begin immediate";
+
+/// Ends it, and lets the next writer have the file.
+pub(super) const COMMIT: &str = "commit";
 
 /// Begins a transaction that cannot write, on a connection that never will.
 pub(super) const BEGIN_READING: &str = "pragma query_only = on; begin";
@@ -50,11 +55,13 @@ const INSTRUCTIONS_PER_LOOK: i32 = 1000;
 #[derive(Clone)]
 pub(super) struct Connector {
     path: PathBuf,
+    alone_in_process: bool,
 }
 
 impl Connector {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    /// Alone in the process: nothing in it opens the file but this crate.
+    pub(super) fn new(path: &Path, alone_in_process: bool) -> Self {
+        Self { path: path.to_owned(), alone_in_process }
     }
 
     /// Where the file is.
@@ -82,6 +89,9 @@ impl Connector {
                 lock_timeout,
                 looks_often: false,
                 at: Circumstances::OUTSIDE,
+                line: Line::before(&self.path),
+                company: Company::Assumed,
+                turn: None,
             }),
             Ok(Err(error)) => Err(from_sqlx(&error).while_doing(doing())),
             Err(_) => {
@@ -89,6 +99,22 @@ impl Connector {
                 Err(Failure::new(Class::Lost, format!("no answer for {waited}")).while_doing(doing()))
             }
         }
+    }
+
+    /// Opens one that writes batch after batch.
+    ///
+    /// Where the file has a write-ahead log, its commits do not wait for the disk: a machine that loses its power takes a batch
+    /// and its checkpoint back together, and they are done again. Without a log it might leave a damaged file, so there it is
+    /// as careful as everybody. See <https://sqlite.org/pragma.html#pragma_synchronous>.
+    pub(super) async fn connect_for_batches(&self, lock_timeout: Duration) -> Result<SqliteSession, Failure> {
+        let mut session = self.connect(lock_timeout).await?;
+        let mode = session.script("pragma journal_mode").await?;
+        // As long as this connection is open, nobody can take the log away.
+        if first_text(&mode).as_deref() == Some("wal") {
+            session.script("pragma synchronous = normal").await?;
+            session.company = if self.alone_in_process { Company::told_by(&self.path) } else { Company::Assumed };
+        }
+        Ok(session)
     }
 
     fn options(&self, lock_timeout: Duration) -> SqliteConnectOptions {
@@ -153,6 +179,9 @@ pub(super) struct SqliteSession {
     lock_timeout: Duration,
     looks_often: bool,
     at: Circumstances,
+    line: Arc<Line>,
+    company: Company,
+    turn: Option<Turn>,
 }
 
 impl SqliteSession {
@@ -168,15 +197,10 @@ impl SqliteSession {
         Self { looks_often: true, ..self }
     }
 
-    /// Its commits do not wait for the disk, where the file has a write-ahead log: a machine that loses its power takes a batch
-    /// and its checkpoint back together, and they are done again. Without a log it might leave a damaged file, so there it is
-    /// as careful as everybody. See <https://sqlite.org/pragma.html#pragma_synchronous>.
-    pub(super) async fn sparing_the_disk(mut self) -> Result<Self, Failure> {
-        let mode = self.script("pragma journal_mode").await?;
-        if first_text(&mode).as_deref() == Some("wal") {
-            self.script("pragma synchronous = normal").await?;
-        }
-        Ok(self)
+    /// Whoever it leaves the file free for.
+    #[cfg(test)]
+    pub(super) fn company(&self) -> Company {
+        self.company
     }
 
     /// Runs one call: its statement is interrupted after `limit`, and when that does not help the connection is given
@@ -220,8 +244,20 @@ impl SqliteSession {
         row::read(&rows)
     }
 
-    /// Becomes the file's writer, or fails when the lock timeout has passed.
+    /// Becomes the file's writer, in its turn among those of this process, or fails when the lock timeout has passed.
     async fn begin_writing(&mut self) -> Result<Vec<Row>, Failure> {
+        self.turn = None;
+        let (mut turn, begun) = if self.looks_often {
+            (self.line.state_change(), self.look_often().await?)
+        } else {
+            (self.line.batch(self.company).await, self.run_script(BEGIN_WRITING).await?)
+        };
+        turn.writes();
+        self.turn = Some(turn);
+        Ok(begun)
+    }
+
+    async fn look_often(&mut self) -> Result<Vec<Row>, Failure> {
         let wait = format!("pragma busy_timeout = {}", self.lock_timeout.as_millis());
         let attempt = format!("pragma busy_timeout = 0; {BEGIN_WRITING}; {wait}");
         let give_up = Instant::now() + self.lock_timeout;
@@ -272,7 +308,8 @@ impl Session for SqliteSession {
 
     async fn script(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
         match sql {
-            BEGIN_WRITING if self.looks_often => self.begin_writing().await,
+            BEGIN_WRITING => self.begin_writing().await,
+            COMMIT => self.run_script(COMMIT).await.inspect(|_| self.turn = None),
             other => self.run_script(other).await,
         }
     }
@@ -294,6 +331,7 @@ impl Session for SqliteSession {
         if answered.is_err_and(|failure| !failure.has_code(&[ERROR])) {
             self.watched = None;
         }
+        self.turn = None;
     }
 }
 
@@ -321,9 +359,9 @@ mod tests {
         for (mode, synchronous) in [("delete", "2"), ("wal", "1")] {
             let path = folder.path().join(mode);
             std::fs::File::create(&path).unwrap();
-            let mut owner = Connector::new(&path).connect(LOCK_TIMEOUT).await.unwrap();
+            let mut owner = Connector::new(&path, false).connect(LOCK_TIMEOUT).await.unwrap();
             owner.script(&format!("pragma journal_mode = {mode}; create table items (id integer)")).await.unwrap();
-            let mut lane = Connector::new(&path).connect(LOCK_TIMEOUT).await.unwrap().sparing_the_disk().await.unwrap();
+            let mut lane = Connector::new(&path, false).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
             let told = lane.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();
             assert_eq!(first_text(&told).as_deref(), Some(synchronous), "{mode}");
             let told = owner.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();

@@ -1,7 +1,7 @@
 //! How does one batch run on SQLite? `begin immediate` makes it the only writer, so nothing it has read can change
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
-use super::connect::{BEGIN_WRITING, SqliteSession};
+use super::connect::{BEGIN_WRITING, COMMIT, SqliteSession};
 use super::key_text;
 use super::place::place_expression;
 use super::range::{change, middle, narrowed, range_end};
@@ -19,26 +19,18 @@ use crate::key::KeyRange;
 use crate::pace::{Look, Stretch};
 use crate::plan::Work;
 use async_trait::async_trait;
-use std::time::{Duration, Instant};
-use tokio::time::sleep;
 
 /// One worker's connection.
 pub(super) struct SqliteLane {
     session: SqliteSession,
     statements: BatchStatements,
     place: String,
-    manners: Manners,
 }
 
 impl SqliteLane {
     pub(super) fn new(mut session: SqliteSession, work: Work, place: &str, batch: &Batch) -> Self {
         session.set_deadline(batch.statement_timeout);
-        Self {
-            session,
-            statements: BatchStatements::new(Dialect::Sqlite, work),
-            place: place.to_owned(),
-            manners: Manners::default(),
-        }
+        Self { session, statements: BatchStatements::new(Dialect::Sqlite, work), place: place.to_owned() }
     }
 
     /// Whether it is still the place that the run was planned on.
@@ -91,10 +83,8 @@ impl SqliteLane {
 #[async_trait]
 impl Lane for SqliteLane {
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
-        self.manners.let_others_write().await;
         self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
-        self.manners.begin();
         let opened = self.open_as_writer(lease, stretch).await;
         if !matches!(opened, Ok(Some(_))) {
             // Nobody else can write before this is over.
@@ -138,10 +128,8 @@ impl Lane for SqliteLane {
 
     /// There is one worker, so nobody needs it; the record is right all the same.
     async fn split(&mut self, lease: &SliceLease, wanted: Wanted) -> Result<Split, Failure> {
-        self.manners.let_others_write().await;
         self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
-        self.manners.begin();
         let Some(left) = ledger::left(&mut self.session, Dialect::Sqlite, lease, true).await? else {
             return Ok(Split::NotOurs);
         };
@@ -155,10 +143,8 @@ impl Lane for SqliteLane {
     }
 
     async fn try_aside(&mut self, row: &QuarantinedRow, holder: Option<&str>) -> Result<TriedAside, Failure> {
-        self.manners.let_others_write().await;
         self.session.enter(Phase::Begin);
         self.session.script(BEGIN_WRITING).await?;
-        self.manners.begin();
         let key = key_text::values_of(&row.key)?;
         let place = place_expression(self.statements.work());
         let locked = ledger::lock_row_aside(&mut self.session, &self.statements, &place, row, holder, &key).await?;
@@ -174,14 +160,11 @@ impl Lane for SqliteLane {
 
     async fn commit(&mut self) -> Result<(), Failure> {
         self.session.enter(Phase::Commit);
-        self.session.script("commit").await?;
-        self.manners.end();
-        Ok(())
+        self.session.script(COMMIT).await.map(drop)
     }
 
     async fn rollback(&mut self) {
         self.session.rollback().await;
-        self.manners.end();
     }
 
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure> {
@@ -199,46 +182,5 @@ impl Lane for SqliteLane {
 
     fn is_closed(&self) -> bool {
         self.session.is_closed()
-    }
-}
-
-/// How long others have not had a chance to write. SQLite keeps no queue of writers: one who waits looks again now and
-/// then, and batch after batch would leave it next to no moment to find the file free.
-#[derive(Default)]
-struct Manners {
-    begun: Option<Instant>,
-    since_short_rest: Duration,
-    since_long_rest: Duration,
-}
-
-/// Writing after which the file is left free for a moment: long enough for whoever looks often, as all waits of ours do
-/// and all others do at first. It costs a tenth of the time.
-const BETWEEN_SHORT_RESTS: Duration = Duration::from_millis(50);
-const SHORT_REST: Duration = Duration::from_millis(5);
-
-/// Writing after which nobody who waits may be left out. SQLite's own wait looks every 100 ms at the longest, so it finds
-/// the file free well within the five seconds that most programs give it. It costs another tenth.
-const BETWEEN_LONG_RESTS: Duration = Duration::from_secs(1);
-const LONG_REST: Duration = Duration::from_millis(105);
-
-impl Manners {
-    async fn let_others_write(&mut self) {
-        if self.since_long_rest >= BETWEEN_LONG_RESTS {
-            *self = Self::default();
-            sleep(LONG_REST).await;
-        } else if self.since_short_rest >= BETWEEN_SHORT_RESTS {
-            self.since_short_rest = Duration::ZERO;
-            sleep(SHORT_REST).await;
-        }
-    }
-
-    fn begin(&mut self) {
-        self.begun = Some(Instant::now());
-    }
-
-    fn end(&mut self) {
-        let written = self.begun.take().map(|begun| begun.elapsed()).unwrap_or_default();
-        self.since_short_rest += written;
-        self.since_long_rest += written;
     }
 }

@@ -1,11 +1,13 @@
 //! SQLite, as bundled with the driver.
 //!
-//! Reading order: [`connect`] (one connection), [`failure`] (error codes to classes), [`catalog`] (facts about a
+//! Reading order: [`connect`] (one connection), [`line`](mod@line) (who writes next), [`company`] (who else may want to),
+//! [`failure`] (error codes to classes), [`catalog`] (facts about a
 //! table, with [`indexes`] for its keys and [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`]
 //! (bounds, cuts, query plans), [`lane`] (one batch), [`stray`] (cursors out of place), [`signals`] (what a job watches);
 //! what they share is in [`place`], [`range`] and [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
 
 mod catalog;
+mod company;
 mod connect;
 mod demo;
 mod estimate;
@@ -13,6 +15,7 @@ mod failure;
 mod indexes;
 mod key_text;
 mod lane;
+mod line;
 mod place;
 mod range;
 mod row;
@@ -42,15 +45,16 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { connector: Connector::new(path) }
+    /// Alone in the process: nothing in it opens the file but this crate.
+    pub(super) fn new(path: &Path, alone_in_process: bool) -> Self {
+        Self { connector: Connector::new(path, alone_in_process) }
     }
 }
 
 /// A connection to a file.
 #[cfg(test)]
 pub(crate) async fn session(path: &Path) -> Result<Box<dyn Session>, Failure> {
-    Ok(Box::new(Connector::new(path).connect(LOCK_TIMEOUT).await?.looking_often()))
+    Ok(Box::new(Connector::new(path, false).connect(LOCK_TIMEOUT).await?.looking_often()))
 }
 
 #[async_trait]
@@ -121,7 +125,7 @@ impl Database for Sqlite {
 
     /// The lease says nothing here: nobody can take the locks of a process that sleeps, nor begin before it wakes.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
-        let session = self.connector.connect(batch.lock_timeout).await?.sparing_the_disk().await?;
+        let session = self.connector.connect_for_batches(batch.lock_timeout).await?;
         Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
     }
 

@@ -3,7 +3,8 @@
 
 use super::served::{Served, is};
 use crate::operator_in_charge::moves_are_legal;
-use crate::support::{Counted, SlowRun, Target, batches, promises};
+use crate::support::{Counted, SlowRun, Target, batches, promises, rows_changed, until};
+use crate::the_application_comes_first::greedy;
 use serde_json::json;
 
 promises!(on [postgres_15, sqlite]:
@@ -11,6 +12,9 @@ promises!(on [postgres_15, sqlite]:
     what_the_state_does_not_allow_is_answered_with_the_state,
     all_runs_are_paused_and_resumed_at_once,
     what_is_no_request_is_refused_and_changes_nothing,
+);
+promises!(on [sqlite]:
+    a_run_that_writes_all_the_time_is_paused_by_the_process_that_runs_it,
 );
 
 async fn a_pause_over_http_is_in_force_within_one_batch_and_on_record(target: Target) {
@@ -68,6 +72,22 @@ async fn all_runs_are_paused_and_resumed_at_once(target: Target) {
     assert_eq!(status.as_u16(), 200);
     run.ends_well(&target).await;
     moves_are_legal(&target, &job).await;
+}
+
+/// Nobody else has the file open, so the run leaves it free for nobody.
+async fn a_run_that_writes_all_the_time_is_paused_by_the_process_that_runs_it(mut target: Target) {
+    let items = greedy(&target).await;
+    target.tidegate(&["submit", &items.job.path]).await.exits(0);
+    target.leave_the_file().await;
+    let served = Served::of(&target, &[]).await;
+    until("a batch", async || served.run(&items.job).await["rows_changed"].as_u64() > Some(0)).await;
+    let (status, came) = served.post(&served.of_run(&items.job, "/pause"), &json!({ "reason": "lunch" })).await;
+    assert_eq!((status.as_u16(), &came["accepted"]), (200, &true.into()), "{came}");
+    is(&served, &items.job, "paused").await;
+    served.stop().await;
+    let visits = target.number("select sum(applied) from items").await;
+    assert_eq!(visits, rows_changed(&target).await);
+    assert!(visits < items.rows as i64, "it was paused, not over");
 }
 
 async fn what_is_no_request_is_refused_and_changes_nothing(target: Target) {

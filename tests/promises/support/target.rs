@@ -224,6 +224,21 @@ impl Target {
         FileLock(connection)
     }
 
+    /// A connection to the SQLite file as most programs open theirs: they wait for it five seconds at the most.
+    pub(crate) async fn patient_for_five_seconds(&self) -> SqliteConnection {
+        let Door::Sqlite { pool } = &self.door else { panic!("PostgreSQL has no file") };
+        let five_seconds = pool.connect_options().as_ref().clone().busy_timeout(Duration::from_secs(5));
+        five_seconds.connect().await.expect("the file opens")
+    }
+
+    /// Closes the SQLite file in this process, until the test asks for something of it.
+    pub(crate) async fn leave_the_file(&mut self) {
+        let Door::Sqlite { pool } = &self.door else { panic!("PostgreSQL has no file") };
+        let options = pool.connect_options().as_ref().clone();
+        pool.close().await;
+        self.door = Door::Sqlite { pool: SqlitePoolOptions::new().connect_lazy_with(options) };
+    }
+
     /// Every row as the text of its columns, as the database writes them; null is `∅`.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         self.door.try_rows(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
