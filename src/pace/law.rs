@@ -2,9 +2,9 @@
 //! clock; knows neither who measures nor who waits.
 //!
 //! Every signal is judged by its utilisation u, what was seen as a part of its limit: low speeds up, then keep, then
-//! slow down, above 1 hold until it has fallen to half. The strictest of all signals decides, moves are a cooldown
-//! apart, and a speed is first a share of one worker's time, then more workers. Where the zones lie depends on what a
-//! reading says:
+//! slow down, above 1 hold until it has fallen to half or stayed below 1 for half a minute. The strictest of all signals
+//! decides, moves are a cooldown apart, and a speed is first a share of one worker's time, then more workers. Where the
+//! zones lie depends on what a reading says:
 //!
 //! - **a delay** (seconds, newest reading: lag) says that something queues. While it stands, whatever replays is fully
 //!   used already, so more speed wins nothing: speed up below 0.4, keep to 0.7. It also keeps growing after we stop,

@@ -52,7 +52,7 @@ impl Lengths {
     pub(crate) fn usual(with_application: bool) -> Self {
         Self {
             warm_up: Duration::from_secs(10),
-            idle: Duration::from_secs(if with_application { 30 } else { 5 }),
+            idle: Duration::from_secs(if with_application { 30 } else { 20 }),
             at_most: Duration::from_secs(3600),
             least_limit: Duration::from_micros(10),
         }

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// The run is held again below this part of the limit only: released right under the limit it would saw.
 const RELEASED_AT: f64 = 0.5;
 
+/// Or once it has been within its limit for so long. A p95 has none of our samples left by then, and what is above half of its
+/// limit without us (an idle server's latency, others' sessions) would hold the run for ever.
+const SETTLED: Duration = Duration::from_secs(30);
+
 /// What holds a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
@@ -46,6 +50,8 @@ impl Held {
 pub(super) struct Latch {
     over: bool,
     since: Option<Instant>,
+    /// Since when it is within its limit again.
+    within: Option<Instant>,
     told: bool,
 }
 
@@ -62,7 +68,8 @@ impl Latch {
     /// The signal is known.
     pub fn known(&mut self, limit: &Limit, value: f64, of: Option<String>, now: Instant) -> Option<Hold> {
         let (max, half) = (limit.max, Quantity { value: limit.max.value * RELEASED_AT, ..limit.max });
-        self.over = value > max.value || (self.over && value > half.value);
+        let settled = self.settled(value <= max.value, now);
+        self.over = value > max.value || (self.over && value > half.value && !settled);
         if !self.over {
             self.release();
             return None;
@@ -75,9 +82,16 @@ impl Latch {
         Some(Hold { reason, strictness: ratio(value, max.value) })
     }
 
+    /// Whether it has been within its limit for long enough by now.
+    fn settled(&mut self, is_within: bool, now: Instant) -> bool {
+        self.within = is_within.then(|| self.within.unwrap_or(now));
+        self.within.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED)
+    }
+
     /// The signal is not known, and that holds. A hold it was under goes on when it is known again.
     pub fn unknown(&mut self, limit: &Limit, why: String, now: Instant) -> Hold {
         self.since.get_or_insert(now);
+        self.within = None;
         Hold { reason: Reason::Unknown { signal: SignalName::clone(&limit.signal), why }, strictness: 1.0 }
     }
 
@@ -99,6 +113,39 @@ impl Latch {
 
     fn release(&mut self) {
         self.since = None;
+        self.within = None;
         self.told = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pace::signal::{OnUnknown, Statistic};
+
+    /// Whether a limit of 10 holds after each of these: seconds since the start, value.
+    fn held(seen: &[(u64, f64)]) -> Vec<bool> {
+        let (max, max_hold, statistic) = (Quantity::number(10.0), Duration::from_secs(60), Statistic::Latest);
+        let limit = Limit { signal: "sessions".into(), max, on_unknown: OnUnknown::Hold, max_hold, statistic };
+        let (begun, mut latch) = (Instant::now(), Latch::default());
+        let hold = |(second, value): &(u64, f64)| {
+            latch.known(&limit, *value, None, begun + Duration::from_secs(*second)).is_some()
+        };
+        seen.iter().map(hold).collect()
+    }
+
+    #[test]
+    fn a_signal_that_fell_to_half_lets_go_at_once() {
+        assert_eq!(
+            held(&[(0, 9.0), (1, 11.0), (2, 9.0), (3, 5.1), (4, 5.0), (5, 9.0)]),
+            [false, true, true, true, false, false]
+        );
+    }
+
+    #[test]
+    fn a_signal_that_stays_within_its_limit_lets_go_in_the_end() {
+        assert_eq!(held(&[(0, 11.0), (1, 8.0), (30, 8.0), (31, 8.0), (32, 9.0)]), [true, true, true, false, false]);
+        let over_again = [(0, 11.0), (1, 8.0), (30, 10.1), (31, 8.0), (60, 8.0), (61, 8.0)];
+        assert_eq!(held(&over_again), [true, true, true, true, true, false], "it counts anew");
     }
 }
