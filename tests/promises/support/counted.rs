@@ -43,6 +43,19 @@ pub(crate) async fn stuck_run(target: &Target) -> (Counted, Process, Lock) {
     (items, runner, lock)
 }
 
+/// From now on a table `batches` has how many `items` each batch changed. On PostgreSQL.
+pub(crate) async fn note_batches(target: &Target) {
+    target
+        .execute(
+            "create table batches (rows bigint);
+             create function note_rows() returns trigger language plpgsql as
+                 $$ begin insert into batches select count(*) from changed; return null; end $$;
+             create trigger note_rows after update on items referencing new table as changed
+                 for each statement execute function note_rows()",
+        )
+        .await;
+}
+
 /// `select` of the whole numbers `1..=last`.
 pub(crate) fn series(target: &Target, last: u64) -> String {
     target.either(

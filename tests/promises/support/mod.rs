@@ -27,7 +27,7 @@ mod turns;
 mod until;
 
 pub(crate) use browser::{Browser, DESK, PHONE};
-pub(crate) use counted::{Counted, batches, rows_changed, series, stuck_run};
+pub(crate) use counted::{Counted, batches, note_batches, rows_changed, series, stuck_run};
 pub(crate) use job::{Job, add_one, batches_by, batches_of};
 pub(crate) use lag::{LagWatch, Sample};
 pub(crate) use postgres::{Cluster, postgres_versions, program};

@@ -1,7 +1,7 @@
 //! Where the key is a whole number: does a batch count keys instead of reading rows to find its end, and only where nearly
 //! every key is a row?
 
-use crate::support::{Counted, Target, batches_by, promises};
+use crate::support::{Counted, Target, add_one, batches_by, note_batches, promises};
 
 promises!(on [every_postgres]:
     among_keys_with_few_gaps_a_batch_counts_keys,
@@ -15,18 +15,10 @@ const BATCH: i64 = 100;
 
 /// A job over what `gaps` leaves of the rows, and a table of how many each batch of it changed.
 async fn items(target: &Target, gaps: &str) -> Counted {
-    let sections = crate::support::add_one("items", &batches_by(1, BATCH as u64));
+    let sections = add_one("items", &batches_by(1, BATCH as u64));
     let items = Counted::with_job(target, ROWS, &sections).await;
     target.execute(gaps).await;
-    target
-        .execute(
-            "create table batches (rows bigint);
-             create function note_rows() returns trigger language plpgsql as
-                 $$ begin insert into batches select count(*) from changed; return null; end $$;
-             create trigger note_rows after update on items referencing new table as changed
-                 for each statement execute function note_rows()",
-        )
-        .await;
+    note_batches(target).await;
     let rows = target.number("select count(*) from items").await;
     Counted { rows: rows.unsigned_abs(), ..items }
 }

@@ -1,7 +1,7 @@
 //! Where few rows are in scope: does a batch look at many and change few, and is an index of theirs used?
 
 use super::ONCE;
-use crate::support::{Counted, Target, batches, batches_by, batches_of, promises, rows_changed, until};
+use crate::support::{Counted, Target, batches, batches_by, batches_of, note_batches, promises, rows_changed, until};
 
 promises!(on [every_postgres, sqlite]:
     a_batch_looks_at_more_rows_than_it_changes,
@@ -70,15 +70,7 @@ async fn a_row_that_fails_among_many_out_of_scope_is_found(target: Target) {
 async fn rows_that_lie_together_make_no_large_batch(target: Target) {
     let items = sparse(&target, &batches_by(1, 100)).await;
     target.execute("update items set note = case when id between 15001 and 18000 then null else 'no' end").await;
-    target
-        .execute(
-            "create table batches (rows bigint);
-             create function note_rows() returns trigger language plpgsql as
-                 $$ begin insert into batches select count(*) from changed; return null; end $$;
-             create trigger note_rows after update on items referencing new table as changed
-                 for each statement execute function note_rows()",
-        )
-        .await;
+    note_batches(&target).await;
     target.run(&items.job).await;
     assert_eq!(target.number("select sum(rows)::bigint from batches").await, 3_000);
     let largest = target.number("select max(rows) from batches").await;
