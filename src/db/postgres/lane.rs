@@ -118,7 +118,7 @@ impl PostgresLane {
     /// Looks up where a range of the slice ends that the opening locks.
     fn end_of_range(&self, stretch: Stretch) -> String {
         let rows = match stretch.look {
-            Look::Span if !self.open_below => {
+            _ if self.counts_keys(stretch) => {
                 return span::end(&self.statements, "s.cursor_key", "s.through_key", stretch.rows);
             }
             Look::Count | Look::Span => stretch.rows,
@@ -129,6 +129,11 @@ impl PostgresLane {
         let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
         let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
         stored_end(&self.statements, &range, rows)
+    }
+
+    /// Whether the end is counted in keys, from the cursor on; without a cursor it is looked up.
+    fn counts_keys(&self, stretch: Stretch) -> bool {
+        stretch.look == Look::Span && !self.open_below
     }
 
     /// Takes the statements along for another part of the table, or another way through it.
@@ -218,7 +223,7 @@ impl Lane for PostgresLane {
             return self.open(lease, stretch).await;
         }
         let end = row.text_or_null(6).map(|text| ledger::read_key(&text)).transpose()?;
-        let rows = end.as_ref().filter(|_| stretch.look != Look::Span || self.open_below).map(|_| stretch.covers());
+        let rows = end.as_ref().filter(|_| !self.counts_keys(stretch)).map(|_| stretch.covers());
         let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(7)?), Ok)? };
         let (seq, wal_position) = (row.int(0)?, row.int_or_null(3));
         self.kept = Some(range.through.clone());
