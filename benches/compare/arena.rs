@@ -41,7 +41,7 @@ impl Arena {
     pub(crate) async fn build(conditions: &Conditions, shape: &'static Shape, times: u64) -> Result<Self> {
         let (major, rows) = (conditions.postgres, shape.rows(conditions.scaled * times));
         eprintln!("starting PostgreSQL {major}, making {rows} rows: {}", shape.about);
-        let cluster = Cluster::start(major, conditions.durability);
+        let cluster = Cluster::start_in(&conditions.files, major, conditions.durability, "");
         settle(&cluster, shape).await?;
         let mut admin = connect(&cluster.url("postgres")).await?;
         run(&mut admin, &format!("create database {ORIGINAL}")).await?;

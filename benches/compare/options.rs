@@ -4,7 +4,7 @@ use crate::application::Lengths;
 use crate::contest::Conditions;
 use crate::contestant::Abilities;
 use crate::goals::Goal;
-use crate::postgres::Durability;
+use crate::postgres::{Durability, FILES};
 use crate::shape::{self, INTEGER, Shape};
 use anyhow::Result;
 use clap::builder::ArgPredicate::IsPresent;
@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// Every shape, 20,000 rows for each step of the scale, one round, nothing to the disk: does it work, not how fast is it
     #[arg(long)]
     quick: bool,
+    /// Where the server has its files: `/dev/shm` where the disk's own pauses are in the way
+    #[arg(long, value_name = "DIR", default_value = FILES)]
+    files: PathBuf,
     /// Writes Markdown to this file; without one, prints it
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = ON_SCREEN)]
     markdown: Option<PathBuf>,
@@ -80,6 +83,7 @@ impl Options {
         Ok(Conditions {
             postgres: self.postgres,
             durability: if self.quick { Durability::None } else { Durability::Full },
+            files: self.files.clone(),
             scaled: rows_per_scale * u64::from(self.scale),
             rounds: self.rounds,
             with_application: self.application,

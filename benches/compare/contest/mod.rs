@@ -15,6 +15,7 @@ use crate::postgres::Durability;
 use crate::program::Answers;
 use crate::shape::Shape;
 use anyhow::Result;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use measured::{Measured, Turn, alone};
@@ -24,6 +25,8 @@ pub(crate) struct Conditions {
     pub(crate) postgres: u32,
     /// Whether commits go to the disk, as they do on a real server.
     pub(crate) durability: Durability,
+    /// Where the server's files go.
+    pub(crate) files: PathBuf,
     /// Rows of the table, where they are of the usual size.
     pub(crate) scaled: u64,
     pub(crate) rounds: u32,

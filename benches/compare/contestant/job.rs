@@ -15,11 +15,20 @@ pub(crate) struct Manner {
     /// With a `where`, so that a sweep proves the end. The others prove nothing of the kind, so the fair comparison is
     /// without, where the shape leaves a choice.
     pub(crate) swept: bool,
-    /// With a limit for the application's latency.
-    pub(crate) paced: bool,
+    pub(crate) pace: Pace,
     pub(crate) sizes: Sizes,
     /// The table is vacuumed meanwhile.
     pub(crate) vacuum: bool,
+}
+
+/// What keeps it from taking all there is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    Nothing,
+    /// A limit for the application's latency.
+    Probe,
+    /// It rests between batches, whatever the application feels.
+    Duty,
 }
 
 /// How large batches are.
@@ -29,13 +38,13 @@ pub(crate) enum Sizes {
     Pinned,
     /// As they become for everybody who writes no more than `rows`.
     Learned,
-    /// A few milliseconds, where an application waits for rows that a batch has.
+    /// Some milliseconds, where an application waits for rows that a batch has.
     Short,
 }
 
 impl Manner {
     pub(crate) const fn plain(workers: u32) -> Self {
-        Self { workers, swept: false, paced: false, sizes: Sizes::Pinned, vacuum: false }
+        Self { workers, swept: false, pace: Pace::Nothing, sizes: Sizes::Pinned, vacuum: false }
     }
 
     pub(crate) const fn as_it_comes(workers: u32) -> Self {
@@ -53,9 +62,10 @@ impl fmt::Display for Manner {
         write!(f, "{} worker{plural}", self.workers)?;
         let said = [
             (self.swept, ", where and sweep"),
-            (self.paced, ", pace"),
+            (self.pace == Pace::Probe, ", pace"),
+            (self.pace == Pace::Duty, ", duty 0.6"),
             (self.sizes == Sizes::Learned, ", sizes as they come"),
-            (self.sizes == Sizes::Short, ", batches of 10 ms"),
+            (self.sizes == Sizes::Short, ", batches of 20 ms"),
             (self.vacuum, ", vacuum"),
         ];
         said.iter().filter(|(is, _)| *is).try_for_each(|(_, words)| f.write_str(words))
@@ -97,17 +107,20 @@ fn batch(shape: &Shape, manner: Manner) -> String {
     let rows = match manner.sizes {
         Sizes::Pinned => format!("rows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}"),
         Sizes::Learned => format!("rows = {rows}"),
-        Sizes::Short => "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"10ms\"".to_owned(),
+        Sizes::Short => "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"20ms\"".to_owned(),
     };
     let vacuum = if manner.vacuum { "vacuum = \"auto\"\n" } else { "" };
     format!("[batch]\n{rows}\nworkers = {}\n{vacuum}", manner.workers)
 }
 
 fn pace(shape: &Shape, manner: Manner, limit: Duration) -> String {
-    if !manner.paced {
-        return String::new();
+    match manner.pace {
+        Pace::Nothing => String::new(),
+        Pace::Probe => {
+            format!("[pace.probe]\nsql = {}\nmax = \"{}us\"\n", quoted(&probe::sql(shape)), limit.as_micros())
+        }
+        Pace::Duty => "[pace]\nduty = 0.6\n".to_owned(),
     }
-    format!("[pace.probe]\nsql = {}\nmax = \"{}us\"\n", quoted(&probe::sql(shape)), limit.as_micros())
 }
 
 /// As TOML writes a text; it escapes as JSON does.

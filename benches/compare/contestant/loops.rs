@@ -5,6 +5,17 @@ use crate::ground::Ground;
 use crate::shape::{Change, Shape, assignments};
 use anyhow::{Context, Result};
 
+/// One statement below the middle of a whole-number key and one above it, at once and without commits between.
+pub(super) async fn halves(shape: &Shape, ground: &mut Ground) -> Result<()> {
+    let (table, key) = (shape.table, shape.key_list());
+    let middle = ground.number(&format!("select (min({key}) + max({key}))::bigint / 2 from {table}")).await?;
+    let [lower, upper] =
+        ["<=", ">"].map(|side| shape.statement(Some(&both(shape.only(), &format!("{key} {side} {middle}")))));
+    let mut other = Ground::at(&ground.url, &ground.folder, shape).await?;
+    tokio::try_join!(ground.execute(&lower), other.execute(&upper))?;
+    Ok(())
+}
+
 /// Changes some rows that still need it, until none does.
 pub(super) async fn id_in(shape: &Shape, ground: &mut Ground) -> Result<()> {
     let statement = shape.statement(Some(&some_that_need_it(shape)?));

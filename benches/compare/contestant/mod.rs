@@ -11,7 +11,7 @@ use crate::ground::Ground;
 use crate::program;
 use crate::shape::{Change, INTEGER, Shape};
 use anyhow::{Context, Result, ensure};
-use job::{Manner, Sizes};
+use job::{Manner, Pace, Sizes};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ const USUAL_CTE_ROWS: u32 = 1_000;
 pub(crate) enum Contestant {
     /// One statement, one transaction.
     BigStatement,
+    /// One statement for each half of a whole-number key, both at once: what two cores have to give.
+    Halves,
     /// What people write first. It looks for rows from the start of the table each time.
     IdInLoop,
     /// What people write next: on the server, by the key, a commit for each batch.
@@ -68,9 +70,9 @@ pub(crate) fn of(shape: &Shape, with_application: bool) -> Vec<Contestant> {
     if shape.needs.is_some() && shape.only().is_none() {
         all.extend([1, 2].map(|workers| Contestant::Tidegate(Manner::swept(workers))));
     }
-    all.push(Contestant::Tidegate(Manner { paced: true, ..plain(2) }));
+    all.push(Contestant::Tidegate(Manner { pace: Pace::Probe, ..plain(2) }));
     if with_application {
-        all.push(Contestant::Tidegate(Manner { paced: true, sizes: Sizes::Short, ..plain(2) }));
+        all.push(Contestant::Tidegate(Manner { pace: Pace::Probe, sizes: Sizes::Short, ..plain(2) }));
     }
     if in_place {
         all.push(Contestant::Tidegate(Manner { vacuum: true, ..plain(1) }));
@@ -101,6 +103,7 @@ impl Contestant {
         let by_itself = |peak_memory| Effort { took: begun.elapsed(), peak_memory };
         match self {
             Self::BigStatement => drop(ground.execute(&around.shape.big_statement()).await?),
+            Self::Halves => loops::halves(around.shape, ground).await?,
             Self::IdInLoop => loops::id_in(around.shape, ground).await?,
             Self::DoLoop => drop(ground.execute(&loops::on_the_server(around.shape)).await?),
             Self::Cte { rows } => loops::cte(around.shape, rows, ground).await?,
@@ -132,6 +135,7 @@ impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BigStatement => f.write_str("one big statement"),
+            Self::Halves => f.write_str("two statements, of half the table each, at once"),
             Self::IdInLoop => f.write_str("id in (select … limit) in a loop"),
             Self::DoLoop => f.write_str("PL/pgSQL loop by key, with commit"),
             Self::Cte { rows } => write!(f, "CTE for no key update limit {rows}"),

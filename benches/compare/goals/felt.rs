@@ -6,23 +6,25 @@ use super::workbench::Workbench;
 use crate::application::{Lengths, Load};
 use crate::contest::{Measured, alone};
 use crate::contestant::Contestant;
-use crate::contestant::job::{Manner, Sizes};
+use crate::contestant::job::{Manner, Pace, Sizes};
 use crate::shape::INTEGER;
 use crate::table::{Spread, grouped};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// As many as two cores carry: without pace they leave nothing over.
-const UNPACED: Manner = Manner::plain(2);
-
-/// Two ways to leave something over; one of them must keep the promise.
-const PACED: [Manner; 2] = [Manner { paced: true, ..UNPACED }, Manner { paced: true, sizes: Sizes::Short, ..UNPACED }];
+/// Three ways to leave something over; one of them must keep the promise. Two workers are as many as two cores carry: without
+/// pace they leave nothing.
+const PACED: [Manner; 3] = [
+    Manner { pace: Pace::Probe, ..Manner::plain(2) },
+    Manner { pace: Pace::Probe, sizes: Sizes::Short, ..Manner::plain(2) },
+    Manner { pace: Pace::Duty, sizes: Sizes::Short, ..Manner::plain(1) },
+];
 
 /// What one way came to in one round.
 struct Spared {
     /// The 99th percentile, as a multiple of the idle server's.
     harm: f64,
-    /// Of the speed without pace.
+    /// Of the speed that the same job has without pace.
     share: f64,
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn application(bench: &mut Workbench<'_>) -> Result<Finding> {
         reached: best.keeps_the_promise(),
         figure: format!("{} at {}", best.harm.bracketed(2), best.share.bracketed(2)),
         how: format!(
-            "{}; speed of that of {UNPACED} without pace; {} rows, rounds: {}",
+            "{}; speed of that of the same job without pace; {} rows, rounds: {}",
             each.collect::<Vec<_>>().join(", "),
             grouped(bench.rows()),
             rounds.len()
@@ -80,16 +82,17 @@ async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<(Vec<Optio
     let (idle, probe_p95) = alone(arena, Some(&load), lengths).await?;
     let idle = idle.context("what the application feels alone")?;
 
-    let unpaced = bench.turn_beside(Some(&load), probe_p95, table, Contestant::Tidegate(UNPACED)).await?.0;
-    let (mut spared, mut paced) = (Vec::new(), Vec::new());
+    let (mut spared, mut runs) = (Vec::new(), Vec::new());
     for manner in PACED {
+        let unpaced = Contestant::Tidegate(Manner { pace: Pace::Nothing, ..manner });
+        let unpaced = bench.turn_beside(Some(&load), probe_p95, table, unpaced).await?.0;
         let turn = bench.turn_beside(Some(&load), probe_p95, table, Contestant::Tidegate(manner)).await;
-        let run = turn.inspect_err(|error| eprintln!("  no figures: {error:#}")).ok().map(|(run, _)| run);
+        let paced = turn.inspect_err(|error| eprintln!("  no figures: {error:#}")).ok().map(|(run, _)| run);
         let spared_by = |run: &Measured| {
             Some(Spared { harm: run.felt.as_ref()?.p99_ms / idle.p99_ms, share: unpaced.seconds / run.seconds })
         };
-        spared.push(run.as_ref().and_then(spared_by));
-        paced.push(run);
+        spared.push(paced.as_ref().and_then(spared_by));
+        runs.push(json!({ "way": manner.to_string(), "unpaced": unpaced, "paced": paced }));
     }
-    Ok((spared, json!({ "idle": idle, "unpaced": unpaced, "paced": paced })))
+    Ok((spared, json!({ "idle": idle, "runs": runs })))
 }

@@ -24,7 +24,16 @@ pub(super) async fn one_worker(bench: &mut Workbench<'_>) -> Result<Finding> {
 }
 
 pub(super) async fn two_workers(bench: &mut Workbench<'_>) -> Result<Finding> {
-    faster(bench, TWO, Contestant::BigStatement, 1.5).await
+    let pairs = bench.pairs(USUAL, TWO, Contestant::BigStatement).await?;
+    let halves = bench.pairs(USUAL, Contestant::Halves, Contestant::BigStatement).await?;
+    let speed = spread(&pairs, Pair::speed);
+    let how = how(&pairs, &INTEGER, bench, TWO, Contestant::BigStatement);
+    Ok(Finding::Figure {
+        reached: speed.median >= 1.5,
+        figure: speed.bracketed(2),
+        how: format!("{how}; {}: {}", Contestant::Halves, spread(&halves, Pair::speed).bracketed(2)),
+        details: pairs.iter().chain(&halves).map(Pair::json).collect(),
+    })
 }
 
 pub(super) async fn cte(bench: &mut Workbench<'_>) -> Result<Finding> {

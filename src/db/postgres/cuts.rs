@@ -3,7 +3,7 @@
 
 use super::connect::PostgresSession;
 use super::heap::leaves;
-use super::spelling::{begin_survey, key_as_stored, key_values};
+use super::spelling::{begin_survey, key_values, numbered_key, numbered_key_as_stored};
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
@@ -54,12 +54,13 @@ pub(super) async fn sampled(
     if slices < 2 {
         return Ok(Vec::new());
     }
-    // Only names of ours leave the inner query: a key column may have any of them.
+    // Only the ends are written as stored keys, not each of the sampled rows.
     let sql = format!(
-        "select stored from (select {stored} as stored, row_number() over (order by {key}) as place, \
+        "select {stored} from (select {columns}, row_number() over (order by {key}) as place, \
          count(*) over () as places from {sampled} where {below}) as sampled \
          where place * {slices} / places > (place - 1) * {slices} / places order by place",
-        stored = key_as_stored(&statements.work().key),
+        stored = numbered_key_as_stored(&statements.work().key),
+        columns = numbered_key(&statements.work().key),
         key = statements.key_columns(),
         sampled = sampled_blocks(session, statements).await?,
         below = statements.range_condition(true),

@@ -55,12 +55,15 @@ pub(super) async fn add_to(
     {
         facts.heap = Some(Heap { bytes: row.int(1)?.unsigned_abs(), cache_bytes: row.int(2)?.unsigned_abs() });
     }
+    // Table by table: joined freely, the view is read for every column of the database.
     let sql = format!(
-        "with {leaf} select s.attname::text, \
-         (case when count(*) = 1 then max(s.correlation) else avg(abs(s.correlation)) end)::float8 \
+        "with {leaf}, named as materialized (select n.nspname as schema, c.relname as name \
          from leaf join pg_catalog.pg_class as c on c.oid = leaf.relid \
-         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace \
-         join pg_catalog.pg_stats as s on s.schemaname = n.nspname and s.tablename = c.relname and not s.inherited \
+         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace) \
+         select s.attname::text, \
+         (case when count(*) = 1 then max(s.correlation) else avg(abs(s.correlation)) end)::float8 \
+         from named cross join lateral (select s.attname, s.correlation from pg_catalog.pg_stats as s \
+         where s.schemaname = named.schema and s.tablename = named.name and not s.inherited offset 0) as s \
          where s.correlation is not null group by s.attname",
         leaf = leaf(table)
     );

@@ -120,6 +120,21 @@ pub(super) fn stored_end(statements: &BatchStatements, condition: &str, rows: u3
 
 /// A row's key as the state tables keep it.
 pub(super) fn key_as_stored(key: &[KeyColumn]) -> String {
-    let parts: Vec<_> = key.iter().map(|column| format!("t.{}::text", quote(&column.name))).collect();
+    as_stored(key.iter().map(|column| format!("t.{}", quote(&column.name))))
+}
+
+/// A row's key under names of ours, for a query around it: a key column may have any name.
+pub(super) fn numbered_key(key: &[KeyColumn]) -> String {
+    let columns = (1..).zip(key).map(|(part, column)| format!("t.{} as key_{part}", quote(&column.name)));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// That key as the state tables keep it.
+pub(super) fn numbered_key_as_stored(key: &[KeyColumn]) -> String {
+    as_stored((1..=key.len()).map(|part| format!("key_{part}")))
+}
+
+fn as_stored(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<_> = parts.map(|part| format!("{part}::text")).collect();
     format!("json_build_array({})::text", parts.join(", "))
 }

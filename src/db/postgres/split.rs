@@ -5,7 +5,7 @@
 use super::connect::PostgresSession;
 use super::cuts::{half_way, sampled_blocks};
 use super::range::range_end;
-use super::spelling::{BY_INDEX, begin_survey, bound, key_as_stored};
+use super::spelling::{BY_INDEX, begin_survey, bound, key_as_stored, numbered_key, numbered_key_as_stored};
 use super::survey::key_columns;
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
@@ -131,9 +131,10 @@ async fn of_sampled_blocks(
 ) -> Result<Option<(Key, i64)>, Failure> {
     let key = &statements.work().key;
     let sql = format!(
-        "select stored, places from (select {stored} as stored, row_number() over (order by {order}) as place, \
+        "select {stored}, places from (select {columns}, row_number() over (order by {order}) as place, \
          count(*) over () as places from {sampled} where {range}) as sampled where place = (places + 1) / 2",
-        stored = key_as_stored(key),
+        stored = numbered_key_as_stored(key),
+        columns = numbered_key(key),
         order = key_columns(key, ""),
         sampled = sampled_blocks(session, statements).await?,
         range = statements.range_condition(range.after.is_none()),

@@ -16,6 +16,9 @@ pub(crate) struct Cluster {
 /// The name of a server's socket in its folder, for the default port.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
+/// Where servers have their files. By name: a socket's path may have 107 bytes, and TMPDIR can be long.
+pub(crate) const FILES: &str = "/tmp";
+
 /// Whether a power cut is part of the test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -41,14 +44,23 @@ impl Cluster {
 
     /// A server of its own, with settings of its own.
     pub(crate) fn start_with(version: u32, durability: Durability, settings: &str) -> Self {
-        let cluster = Self::create(version, durability, settings);
+        Self::start_in(Path::new(FILES), version, durability, settings)
+    }
+
+    /// The same, with its files in a new folder of that one.
+    pub(crate) fn start_in(files: &Path, version: u32, durability: Durability, settings: &str) -> Self {
+        let cluster = Self::create_in(files, version, durability, settings);
         cluster.start_again();
         cluster
     }
 
     /// A server that is not started yet.
     pub(super) fn create(version: u32, durability: Durability, settings: &str) -> Self {
-        let cluster = Self::in_new_folder(version);
+        Self::create_in(Path::new(FILES), version, durability, settings)
+    }
+
+    fn create_in(files: &Path, version: u32, durability: Durability, settings: &str) -> Self {
+        let cluster = Self::in_new_folder(files, version);
         cluster.run("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         cluster.configure(durability, settings);
         cluster
@@ -57,7 +69,7 @@ impl Cluster {
     /// A standby of this server, not started yet, that streams from it under that name. A copy of the files, so this
     /// server must be down: `pg_basebackup` is not part of every package.
     pub(super) fn create_standby(&self, version: u32, name: &str) -> Self {
-        let standby = Self::in_new_folder(version);
+        let standby = Self::in_new_folder(Path::new(FILES), version);
         checked(as_server_user(Path::new("cp")).arg("-a").arg(self.data()).arg(standby.data()));
         let primary = self.folder.display();
         let upstream = format!("host={primary} user=postgres application_name={name}");
@@ -66,11 +78,9 @@ impl Cluster {
         standby
     }
 
-    fn in_new_folder(version: u32) -> Self {
+    fn in_new_folder(files: &Path, version: u32) -> Self {
         let bin = server_bin(version);
-        // In /tmp by name: a socket's path may have 107 bytes, and TMPDIR can be long.
-        let folder =
-            TempDir::with_prefix_in(format!("tidegate-pg{version}-"), "/tmp").expect("a folder in /tmp").keep();
+        let folder = TempDir::with_prefix_in(format!("tidegate-pg{version}-"), files).expect("a new folder").keep();
         let cluster = Self { bin, folder };
         cluster.hand_folder_over();
         cluster.stop_when_this_process_ends();
