@@ -215,6 +215,9 @@ pub trait Lane: Send {
     /// where a plain read would show the old number. `None`: the slice is not ours any more.
     async fn committed_seq(&mut self, lease: &SliceLease) -> Result<Option<i64>, Failure>;
 
+    /// The worker has no further batch: what went on beside them ends.
+    async fn finish(&mut self) {}
+
     /// The server's session that ran the last batch, while it may be asked who blocks it.
     fn session(&self) -> Option<SessionId>;
 

@@ -50,6 +50,9 @@ pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let mut worker =
         Worker { crew, number, time, recovery, lane: None, next: Errand::Change, is_dense: false, lost: false };
     let worked = worker.walk_all().await;
+    if let Some(lane) = &mut worker.lane {
+        lane.finish().await;
+    }
     crew.troubles.leave(number);
     worker.time.turn_to(Bucket::Idle, Instant::now());
     worked

@@ -118,7 +118,7 @@ mod tests {
         for (mode, alone_in_process, is_assumed) in [("delete", true, true), ("wal", false, true), ("wal", true, false)]
         {
             let (_folder, path) = file_in(mode).await;
-            let batches = Connector::new(&path, alone_in_process).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
+            let (batches, _) = Connector::new(&path, alone_in_process).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
             assert_eq!(batches.company().may_be_there(), is_assumed, "{mode}, alone: {alone_in_process}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The file stays as its owner set it up: its journal mode is not touched.
 
+use super::carrier::Carrier;
 use super::company::Company;
 use super::failure::{ERROR, closed, from_sqlx, from_sqlx_at};
 use super::line::{Line, Turn};
@@ -24,6 +25,9 @@ pub(super) const BEGIN_WRITING: &str = "begin immediate";
 
 /// Ends it, and lets the next writer have the file.
 pub(super) const COMMIT: &str = "commit";
+
+/// Every commit that finds so many pages in the log carries them into the file, as SQLite does where nothing else is said.
+pub(super) const CARRY_BY_ITSELF: &str = "pragma wal_autocheckpoint = 1000";
 
 /// Begins a transaction that cannot write, on a connection that never will.
 pub(super) const BEGIN_READING: &str = "pragma query_only = on; begin";
@@ -106,15 +110,20 @@ impl Connector {
     /// Where the file has a write-ahead log, its commits do not wait for the disk: a machine that loses its power takes a batch
     /// and its checkpoint back together, and they are done again. Without a log it might leave a damaged file, so there it is
     /// as careful as everybody. See <https://sqlite.org/pragma.html#pragma_synchronous>.
-    pub(super) async fn connect_for_batches(&self, lock_timeout: Duration) -> Result<SqliteSession, Failure> {
+    /// The log is carried into the file by a connection of its own then, not by every so many commits.
+    pub(super) async fn connect_for_batches(
+        &self,
+        lock_timeout: Duration,
+    ) -> Result<(SqliteSession, Option<Carrier>), Failure> {
         let mut session = self.connect(lock_timeout).await?;
         let mode = session.script("pragma journal_mode").await?;
         // As long as this connection is open, nobody can take the log away.
-        if first_text(&mode).as_deref() == Some("wal") {
-            session.script("pragma synchronous = normal").await?;
-            session.company = if self.alone_in_process { Company::told_by(&self.path) } else { Company::Assumed };
+        if first_text(&mode).as_deref() != Some("wal") {
+            return Ok((session, None));
         }
-        Ok(session)
+        session.script("pragma synchronous = normal; pragma wal_autocheckpoint = 0").await?;
+        session.company = if self.alone_in_process { Company::told_by(&self.path) } else { Company::Assumed };
+        Ok((session, Some(Carrier::on(self.connect(lock_timeout).await?))))
     }
 
     fn options(&self, lock_timeout: Duration) -> SqliteConnectOptions {
@@ -361,7 +370,7 @@ mod tests {
             std::fs::File::create(&path).unwrap();
             let mut owner = Connector::new(&path, false).connect(LOCK_TIMEOUT).await.unwrap();
             owner.script(&format!("pragma journal_mode = {mode}; create table items (id integer)")).await.unwrap();
-            let mut lane = Connector::new(&path, false).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
+            let (mut lane, _) = Connector::new(&path, false).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
             let told = lane.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();
             assert_eq!(first_text(&told).as_deref(), Some(synchronous), "{mode}");
             let told = owner.script("select cast(synchronous as text) from pragma_synchronous").await.unwrap();

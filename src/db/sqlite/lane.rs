@@ -1,7 +1,8 @@
 //! How does one batch run on SQLite? `begin immediate` makes it the only writer, so nothing it has read can change
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
-use super::connect::{BEGIN_WRITING, COMMIT, SqliteSession};
+use super::carrier::Carrier;
+use super::connect::{BEGIN_WRITING, CARRY_BY_ITSELF, COMMIT, SqliteSession};
 use super::key_text;
 use super::place::place_expression;
 use super::range::{change, middle, narrowed, range_end};
@@ -23,14 +24,22 @@ use async_trait::async_trait;
 /// One worker's connection.
 pub(super) struct SqliteLane {
     session: SqliteSession,
+    /// Where the file has a write-ahead log.
+    carrier: Option<Carrier>,
     statements: BatchStatements,
     place: String,
 }
 
 impl SqliteLane {
-    pub(super) fn new(mut session: SqliteSession, work: Work, place: &str, batch: &Batch) -> Self {
+    pub(super) fn new(
+        mut session: SqliteSession,
+        carrier: Option<Carrier>,
+        work: Work,
+        place: &str,
+        batch: &Batch,
+    ) -> Self {
         session.set_deadline(batch.statement_timeout);
-        Self { session, statements: BatchStatements::new(Dialect::Sqlite, work), place: place.to_owned() }
+        Self { session, carrier, statements: BatchStatements::new(Dialect::Sqlite, work), place: place.to_owned() }
     }
 
     /// Whether it is still the place that the run was planned on.
@@ -42,6 +51,12 @@ impl SqliteLane {
             "the table or its columns are not those the run was planned on; \
              nothing was written. Look at what changed, then start over with `run --restart`",
         ))
+    }
+
+    /// As SQLite does it by itself. Why the log could not be carried, a commit will say if it concerns it.
+    async fn carry_alone(&mut self) {
+        self.carrier = None;
+        let _ = self.session.script(CARRY_BY_ITSELF).await;
     }
 
     async fn open_as_writer(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
@@ -160,7 +175,20 @@ impl Lane for SqliteLane {
 
     async fn commit(&mut self) -> Result<(), Failure> {
         self.session.enter(Phase::Commit);
-        self.session.script(COMMIT).await.map(drop)
+        self.session.script(COMMIT).await?;
+        if let Some(carrier) = &mut self.carrier
+            && carrier.batch_committed().await.is_err()
+        {
+            self.carry_alone().await;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) {
+        if let Some(carrier) = &mut self.carrier {
+            // What it could not carry, whoever closes the file last does.
+            let _ = carrier.rest().await;
+        }
     }
 
     async fn rollback(&mut self) {

@@ -1,11 +1,13 @@
 //! SQLite, as bundled with the driver.
 //!
 //! Reading order: [`connect`] (one connection), [`line`](mod@line) (who writes next), [`company`] (who else may want to),
+//! [`carrier`] (how the log gets into the file),
 //! [`failure`] (error codes to classes), [`catalog`] (facts about a
 //! table, with [`indexes`] for its keys and [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`]
 //! (bounds, cuts, query plans), [`lane`] (one batch), [`stray`] (cursors out of place), [`signals`] (what a job watches);
 //! what they share is in [`place`], [`range`] and [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
 
+mod carrier;
 mod catalog;
 mod company;
 mod connect;
@@ -125,8 +127,8 @@ impl Database for Sqlite {
 
     /// The lease says nothing here: nobody can take the locks of a process that sleeps, nor begin before it wakes.
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, _lease: Duration) -> Result<Box<dyn Lane>, Failure> {
-        let session = self.connector.connect_for_batches(batch.lock_timeout).await?;
-        Ok(Box::new(lane::SqliteLane::new(session, work.clone(), place, batch)))
+        let (session, carrier) = self.connector.connect_for_batches(batch.lock_timeout).await?;
+        Ok(Box::new(lane::SqliteLane::new(session, carrier, work.clone(), place, batch)))
     }
 
     /// SQLite does not tell who has the file.

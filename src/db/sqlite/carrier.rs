@@ -1,0 +1,163 @@
+//! How does a write-ahead log get into its file while batches go on? On a connection of its own, beside them: otherwise every few
+//! batches one would write the pages of all of them once more, and wait for the disk twice. Knows neither batches nor tables.
+
+use super::connect::SqliteSession;
+use crate::db::failure::Failure;
+use crate::db::session::Session;
+use tokio::task::JoinHandle;
+
+/// Pages in the log from which on a batch waits until all are in the file: only then does the next writer begin the log anew,
+/// and while batches follow each other at once that moment would never come. With pages of 4 KiB the log is 16 MiB long then,
+/// four times as long as SQLite keeps it where nothing else is said.
+const LONG_LOG: i64 = 4_000;
+
+/// Batches that may commit while pages are carried: a disk that stands still must not let the log grow by all that is written
+/// meanwhile. A usual batch takes about a third of the time that it takes to carry three.
+const MOST_BATCHES_BESIDE: u32 = 4;
+
+/// Carries as much as it can without anybody having to wait (<https://sqlite.org/pragma.html#pragma_wal_checkpoint>).
+const CARRY: &str = "pragma wal_checkpoint(passive)";
+
+/// A connection that does nothing else.
+pub(super) struct Carrier {
+    state: State,
+    /// As the last answer said.
+    pages_in_log: i64,
+    /// Batches since it began to carry.
+    batches_beside: u32,
+}
+
+enum State {
+    Resting(SqliteSession),
+    Carrying(JoinHandle<(SqliteSession, Result<i64, Failure>)>),
+    /// Its connection is gone.
+    Gone,
+}
+
+impl Carrier {
+    pub(super) fn on(session: SqliteSession) -> Self {
+        Self { state: State::Resting(session), pages_in_log: 0, batches_beside: 0 }
+    }
+
+    /// A batch has committed: carries on, beside the next ones where the log is short.
+    ///
+    /// # Errors
+    /// When the file cannot be written to. Nothing of the log is lost; somebody else has to carry it.
+    pub(super) async fn batch_committed(&mut self) -> Result<(), Failure> {
+        if self.pages_in_log >= LONG_LOG {
+            self.rest().await?;
+            self.begin();
+            return self.rest().await;
+        }
+        self.batches_beside += 1;
+        if let State::Carrying(task) = &self.state
+            && !task.is_finished()
+            && self.batches_beside < MOST_BATCHES_BESIDE
+        {
+            return Ok(());
+        }
+        self.rest().await?;
+        self.begin();
+        Ok(())
+    }
+
+    /// Waits until nothing is carried any more.
+    pub(super) async fn rest(&mut self) -> Result<(), Failure> {
+        let State::Carrying(task) = &mut self.state else { return Ok(()) };
+        let ended = task.await;
+        self.state = State::Gone;
+        let (session, carried) = ended.map_err(|error| Failure::fatal(error.to_string()))?;
+        self.state = State::Resting(session);
+        self.pages_in_log = carried?;
+        Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.batches_beside = 0;
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Resting(session) => State::Carrying(tokio::spawn(carry(session))),
+            other => other,
+        };
+    }
+}
+
+/// How many pages the log had, whether carried or not.
+async fn carry(mut session: SqliteSession) -> (SqliteSession, Result<i64, Failure>) {
+    let answer = session.script(CARRY).await;
+    let pages = answer.map(|rows| rows.first().and_then(|row| row.int_or_null(1)).unwrap_or_default());
+    (session, pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::sqlite::connect::{BEGIN_WRITING, COMMIT, Connector, LOCK_TIMEOUT};
+    use std::path::{Path, PathBuf};
+    use tempfile::TempDir;
+
+    const PAGE: u64 = 4096;
+    const PAGES_OF_A_BATCH: i64 = 500;
+
+    #[tokio::test]
+    async fn batches_that_follow_each_other_at_once_do_not_make_the_log_longer_and_longer() {
+        let (_folder, path) = file().await;
+        let (mut batches, carrier) = Connector::new(&path, true).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
+        let mut carrier = carrier.unwrap();
+        for _ in 0..40 {
+            batch(&mut batches).await;
+            carrier.batch_committed().await.unwrap();
+        }
+        let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+        // What came beside the carrying that ended last, and beside the one before, whose answer was the last one known.
+        let unseen = 2 * i64::from(MOST_BATCHES_BESIDE + 1) * PAGES_OF_A_BATCH;
+        let most = u64::try_from(LONG_LOG + unseen).unwrap() * PAGE * 11 / 10;
+        assert!(log < most, "{log} bytes of log, not more than {most}");
+        assert!(std::fs::metadata(&path).unwrap().len() > most, "the rest is in the file");
+    }
+
+    #[tokio::test]
+    async fn at_rest_all_that_was_committed_is_in_the_file() {
+        let (_folder, path) = file().await;
+        let (mut batches, carrier) = Connector::new(&path, true).connect_for_batches(LOCK_TIMEOUT).await.unwrap();
+        let mut carrier = carrier.unwrap();
+        batch(&mut batches).await;
+        carrier.batch_committed().await.unwrap();
+        carrier.rest().await.unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() > PAGES_OF_A_BATCH.unsigned_abs() * PAGE);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_to_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no.db");
+        std::fs::write(&path, [7; 8192]).unwrap();
+        let mut carrier = Carrier::on(Connector::new(&path, true).connect(LOCK_TIMEOUT).await.unwrap());
+        carrier.batch_committed().await.unwrap();
+        assert!(carrier.rest().await.is_err());
+    }
+
+    async fn file() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        std::fs::File::create(&path).unwrap();
+        let mut owner = session(&path).await;
+        let made = format!("pragma page_size = {PAGE}; pragma journal_mode = wal; create table items (body blob)");
+        owner.script(&made).await.unwrap();
+        (folder, path)
+    }
+
+    async fn session(path: &Path) -> SqliteSession {
+        Connector::new(path, true).connect(LOCK_TIMEOUT).await.unwrap()
+    }
+
+    /// One of about so many pages.
+    async fn batch(session: &mut SqliteSession) {
+        session.script(BEGIN_WRITING).await.unwrap();
+        let rows = format!(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < {PAGES_OF_A_BATCH}) \
+             insert into items select zeroblob(3500) from n"
+        );
+        session.script(&rows).await.unwrap();
+        session.script(COMMIT).await.unwrap();
+    }
+}
