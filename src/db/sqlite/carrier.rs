@@ -18,6 +18,23 @@ const MOST_BATCHES_BESIDE: u32 = 4;
 /// Carries as much as it can without anybody having to wait (<https://sqlite.org/pragma.html#pragma_wal_checkpoint>).
 const CARRY: &str = "pragma wal_checkpoint(passive)";
 
+/// No commit of the connection carries anything.
+const LEAVE_IT: &str = "pragma wal_autocheckpoint = 0";
+
+/// Every commit that finds so many pages in the log carries them, as SQLite does where nothing else is said.
+const CARRY_BY_ITSELF: &str = "pragma wal_autocheckpoint = 1000";
+
+/// A batch has committed. Where the log cannot be carried beside the batches, they do it themselves from now on; why it could
+/// not, SQLite tells nobody there, and a commit that needs the room says so.
+pub(super) async fn carry_on(carrier: &mut Option<Carrier>, batches: &mut SqliteSession) {
+    let Some(beside) = carrier else { return };
+    if beside.batch_committed().await.is_err() {
+        *carrier = None;
+        // The connection is gone where this fails, and the next one begins anew.
+        let _ = batches.script(CARRY_BY_ITSELF).await;
+    }
+}
+
 /// A connection that does nothing else.
 pub(super) struct Carrier {
     state: State,
@@ -35,15 +52,17 @@ enum State {
 }
 
 impl Carrier {
-    pub(super) fn on(session: SqliteSession) -> Self {
-        Self { state: State::Resting(session), pages_in_log: 0, batches_beside: 0 }
+    /// On this connection, for the batches of that one.
+    pub(super) async fn beside(batches: &mut SqliteSession, own: SqliteSession) -> Result<Self, Failure> {
+        batches.script(LEAVE_IT).await?;
+        Ok(Self { state: State::Resting(own), pages_in_log: 0, batches_beside: 0 })
     }
 
     /// A batch has committed: carries on, beside the next ones where the log is short.
     ///
     /// # Errors
     /// When the file cannot be written to. Nothing of the log is lost; somebody else has to carry it.
-    pub(super) async fn batch_committed(&mut self) -> Result<(), Failure> {
+    async fn batch_committed(&mut self) -> Result<(), Failure> {
         if self.pages_in_log >= LONG_LOG {
             self.rest().await?;
             self.begin();
@@ -91,6 +110,7 @@ async fn carry(mut session: SqliteSession) -> (SqliteSession, Result<i64, Failur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::session::first_int;
     use crate::db::sqlite::connect::{BEGIN_WRITING, COMMIT, Connector, LOCK_TIMEOUT};
     use std::path::{Path, PathBuf};
     use tempfile::TempDir;
@@ -127,13 +147,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_written_to_is_told_of() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("no.db");
-        std::fs::write(&path, [7; 8192]).unwrap();
-        let mut carrier = Carrier::on(Connector::new(&path, true).connect(LOCK_TIMEOUT).await.unwrap());
-        carrier.batch_committed().await.unwrap();
-        assert!(carrier.rest().await.is_err());
+    async fn batches_carry_the_log_themselves_where_it_cannot_be_done_beside_them() {
+        let (folder, path) = file().await;
+        let no_database = folder.path().join("no.db");
+        std::fs::write(&no_database, [7; 8192]).unwrap();
+        let mut batches = session(&path).await;
+        let mut carrier = Some(Carrier::beside(&mut batches, session(&no_database).await).await.unwrap());
+        assert_eq!(carried_by_commits(&mut batches).await, 0);
+        for _ in 0..=MOST_BATCHES_BESIDE {
+            carry_on(&mut carrier, &mut batches).await;
+        }
+        assert!(carrier.is_none());
+        assert_eq!(carried_by_commits(&mut batches).await, 1000);
+    }
+
+    async fn carried_by_commits(session: &mut SqliteSession) -> u64 {
+        first_int(&session.script("pragma wal_autocheckpoint").await.unwrap())
     }
 
     async fn file() -> (TempDir, PathBuf) {

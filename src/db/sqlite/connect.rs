@@ -26,9 +26,6 @@ pub(super) const BEGIN_WRITING: &str = "begin immediate";
 /// Ends it, and lets the next writer have the file.
 pub(super) const COMMIT: &str = "commit";
 
-/// Every commit that finds so many pages in the log carries them into the file, as SQLite does where nothing else is said.
-pub(super) const CARRY_BY_ITSELF: &str = "pragma wal_autocheckpoint = 1000";
-
 /// Begins a transaction that cannot write, on a connection that never will.
 pub(super) const BEGIN_READING: &str = "pragma query_only = on; begin";
 
@@ -121,9 +118,10 @@ impl Connector {
         if first_text(&mode).as_deref() != Some("wal") {
             return Ok((session, None));
         }
-        session.script("pragma synchronous = normal; pragma wal_autocheckpoint = 0").await?;
+        session.script("pragma synchronous = normal").await?;
         session.company = if self.alone_in_process { Company::told_by(&self.path) } else { Company::Assumed };
-        Ok((session, Some(Carrier::on(self.connect(lock_timeout).await?))))
+        let carrier = Carrier::beside(&mut session, self.connect(lock_timeout).await?).await?;
+        Ok((session, Some(carrier)))
     }
 
     fn options(&self, lock_timeout: Duration) -> SqliteConnectOptions {

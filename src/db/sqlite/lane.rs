@@ -1,8 +1,8 @@
 //! How does one batch run on SQLite? `begin immediate` makes it the only writer, so nothing it has read can change
 //! under it. Knows neither retries nor slices beyond the one it is given.
 
-use super::carrier::Carrier;
-use super::connect::{BEGIN_WRITING, CARRY_BY_ITSELF, COMMIT, SqliteSession};
+use super::carrier::{Carrier, carry_on};
+use super::connect::{BEGIN_WRITING, COMMIT, SqliteSession};
 use super::key_text;
 use super::place::place_expression;
 use super::range::{change, middle, narrowed, range_end};
@@ -51,12 +51,6 @@ impl SqliteLane {
             "the table or its columns are not those the run was planned on; \
              nothing was written. Look at what changed, then start over with `run --restart`",
         ))
-    }
-
-    /// As SQLite does it by itself. Why the log could not be carried, a commit will say if it concerns it.
-    async fn carry_alone(&mut self) {
-        self.carrier = None;
-        let _ = self.session.script(CARRY_BY_ITSELF).await;
     }
 
     async fn open_as_writer(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
@@ -176,11 +170,7 @@ impl Lane for SqliteLane {
     async fn commit(&mut self) -> Result<(), Failure> {
         self.session.enter(Phase::Commit);
         self.session.script(COMMIT).await?;
-        if let Some(carrier) = &mut self.carrier
-            && carrier.batch_committed().await.is_err()
-        {
-            self.carry_alone().await;
-        }
+        carry_on(&mut self.carrier, &mut self.session).await;
         Ok(())
     }
 
