@@ -18,7 +18,7 @@
 
 use super::figures::Figures;
 use super::proxy::{Effect, Proxy};
-use super::workload::{Scope, Workload};
+use super::workload::{Layout, Scope, Workload};
 use super::writers::{Ledger, Writers};
 use crate::support::{Job, Process, Random, Target, amount, batches, batches_by, batches_of, promises, until};
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ promises!(on [postgres_15]:
     a_kill_at_any_message_of_a_run_with_a_sweep_is_not_seen,
     kills_at_random_beside_an_application_are_not_seen,
     kills_at_random_leave_no_row_that_comes_later,
+    kills_at_random_of_a_walk_by_blocks_are_not_seen,
+    kills_at_random_of_a_walk_of_partitions_are_not_seen,
 );
 
 /// Where the engine asks to be killed, and how a process is brought there.
@@ -194,18 +196,37 @@ async fn prepare_small(target: &mut Target, times_before: u64, scope: Scope) -> 
 }
 
 async fn kills_at_random_beside_an_application_are_not_seen(target: Target) {
-    killed_at_random("T02", target, Scope::AtStart, amount(20, 1_000), amount(100_000, 1_000_000)).await;
+    let workload = (Scope::AtStart, Layout::ByKey);
+    killed_at_random("T02", target, workload, amount(20, 1_000), amount(100_000, 1_000_000)).await;
 }
 
 async fn kills_at_random_leave_no_row_that_comes_later(target: Target) {
-    killed_at_random("T02 with a sweep", target, Scope::Everything, amount(10, 100), amount(50_000, 200_000)).await;
+    let workload = (Scope::Everything, Layout::ByKey);
+    killed_at_random("T02 with a sweep", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
+}
+
+/// The application changes rows meanwhile, and so moves them.
+async fn kills_at_random_of_a_walk_by_blocks_are_not_seen(target: Target) {
+    let workload = (Scope::Everything, Layout::ByBlocks);
+    killed_at_random("T02 by blocks", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
+}
+
+async fn kills_at_random_of_a_walk_of_partitions_are_not_seen(target: Target) {
+    let workload = (Scope::AtStart, Layout::InPartitions);
+    killed_at_random("T02 in partitions", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
 }
 
 /// Four workers at full speed; a third of the kills falls into the start, wherever the process is by then.
-async fn killed_at_random(scenario: &'static str, mut target: Target, scope: Scope, kills: u64, rows: u64) {
+async fn killed_at_random(
+    scenario: &'static str,
+    mut target: Target,
+    workload: (Scope, Layout),
+    kills: u64,
+    rows: u64,
+) {
     let figures = Figures::of(scenario);
     let mut random = Random::new();
-    let workload = Workload::prepare(&mut target, rows, scope).await;
+    let workload = Workload::prepare_as(&mut target, rows, workload).await;
     let job = workload.job(&target, &batches_by(4, 50));
     let writers = Writers::start(&target, &workload, &mut random);
     let mut slowest = Duration::ZERO;

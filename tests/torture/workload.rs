@@ -13,6 +13,7 @@ pub(super) struct Workload {
     pub(super) table: String,
     pub(super) rows: u64,
     scope: Scope,
+    layout: Layout,
 }
 
 /// Which rows must have been changed at the end.
@@ -28,22 +29,43 @@ pub(super) enum Scope {
     Everything,
 }
 
+/// How the rows lie, and so how they are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// In one table, by its key.
+    ByKey,
+    /// In one table, in the order in which they lie: with a `where` only.
+    ByBlocks,
+    /// In three partitions of PostgreSQL, one after the other.
+    InPartitions,
+}
+
 impl Workload {
     /// The table `items`, and a password in the address that must never show.
     pub(super) async fn prepare(target: &mut Target, rows: u64, scope: Scope) -> Self {
+        Self::prepare_as(target, rows, (scope, Layout::ByKey)).await
+    }
+
+    /// The same, whose rows lie as a test needs them.
+    pub(super) async fn prepare_as(target: &mut Target, rows: u64, layout: (Scope, Layout)) -> Self {
         target.url = target.url.replace("postgres@", &format!("postgres:{CANARY}-password@"));
-        Self::prepare_table(target, "items", rows, scope).await
+        Self::prepare_laid_out(target, "items", rows, layout).await
     }
 
     /// A table of that name, where a test needs several.
     pub(super) async fn prepare_table(target: &Target, table: &str, rows: u64, scope: Scope) -> Self {
+        Self::prepare_laid_out(target, table, rows, (scope, Layout::ByKey)).await
+    }
+
+    async fn prepare_laid_out(target: &Target, table: &str, rows: u64, (scope, layout): (Scope, Layout)) -> Self {
         // In one go: on SQLite another connection may not have heard yet that a table of that name was dropped.
         let remember = remember_what_is_deleted(target, table);
         target
             .execute(&format!(
                 "create table {table} (id integer primary key, old integer not null, note text not null, \
-                 new integer, applied integer not null default 0, at_start integer not null default 0); \
-                 create table {table}_gone (id integer not null, applied integer not null); {remember}"
+                 new integer, applied integer not null default 0, at_start integer not null default 0){partitions}; \
+                 create table {table}_gone (id integer not null, applied integer not null); {remember}",
+                partitions = layout.partitions(table, rows),
             ))
             .await;
         let ids = series(target, rows);
@@ -55,7 +77,7 @@ impl Workload {
                 note = note(""),
             ))
             .await;
-        Self { table: table.to_owned(), rows, scope }
+        Self { table: table.to_owned(), rows, scope, layout }
     }
 
     /// The job, with batches and pace of the test's own. Called again it replaces the file: how fast a run goes may
@@ -65,9 +87,10 @@ impl Workload {
             Scope::AtStart => "",
             Scope::Everything => "where = \"applied = 0\"\n",
         };
+        let walk = if self.layout == Layout::ByBlocks { "walk = \"physical\"\n" } else { "" };
         let change = format!("[change.set]\n{PAYLOAD}\nnew = \"old * 3 + 1\"\n");
         let table = &self.table;
-        target.job(&self.job_name(), &format!("[table]\nname = \"{table}\"\n{scope}{change}{batch_and_pace}"))
+        target.job(&self.job_name(), &format!("[table]\nname = \"{table}\"\n{scope}{walk}{change}{batch_and_pace}"))
     }
 
     pub(super) fn job_name(&self) -> String {
@@ -85,6 +108,20 @@ impl Workload {
     /// Rows at the start that nobody but the run writes.
     pub(super) fn quiet_rows(&self) -> u64 {
         self.rows - self.rows / 10
+    }
+}
+
+impl Layout {
+    /// What stands behind the columns of the table, and what follows it.
+    fn partitions(self, table: &str, rows: u64) -> String {
+        let Self::InPartitions = self else { return String::new() };
+        let (first, second) = (rows / 3, rows * 2 / 3);
+        format!(
+            " partition by range (id); \
+             create table {table}_low partition of {table} for values from (minvalue) to ({first}); \
+             create table {table}_middle partition of {table} for values from ({first}) to ({second}); \
+             create table {table}_rest partition of {table} default"
+        )
     }
 }
 
