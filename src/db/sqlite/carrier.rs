@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 const LONG_LOG: i64 = 4_000;
 
 /// Batches that may commit while pages are carried: a disk that stands still must not let the log grow by all that is written
-/// meanwhile. A usual batch takes about a third of the time that it takes to carry three.
+/// meanwhile. Four of the usual size write a few megabytes.
 const MOST_BATCHES_BESIDE: u32 = 4;
 
 /// Carries as much as it can without anybody having to wait (<https://sqlite.org/pragma.html#pragma_wal_checkpoint>).
