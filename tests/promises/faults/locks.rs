@@ -21,6 +21,12 @@ async fn impatient(target: &Target) -> Counted {
     Counted::with_job(target, ROWS, &add_one("items", &batch)).await
 }
 
+/// The same, not over before somebody has locked something.
+async fn impatient_and_slow(target: &Target) -> Counted {
+    let batch = batches_by(1, 100) + "lock_timeout = \"300ms\"\n[pace]\nmax_rows_per_second = 1000\n";
+    Counted::with_job(target, ROWS, &add_one("items", &batch)).await
+}
+
 async fn a_range_that_stays_locked_is_set_aside_and_walked_last(target: Target) {
     let items = impatient(&target).await;
     let lock = target.lock("select 1 from items where id = 550 for update").await;
@@ -63,7 +69,7 @@ async fn the_end_of_a_slice_that_stays_locked_is_walked_last(target: Target) {
 
 /// A smaller range would not help, so nothing is carved.
 async fn a_table_that_somebody_keeps_holds_the_run_with_their_name(target: Target) {
-    let items = impatient(&target).await;
+    let items = impatient_and_slow(&target).await;
     let mut runner = target.start(&["run", &items.job.path]);
     runner.brings("a batch", async || batches(&target).await >= 1).await;
     let lock = target.lock("lock table items in share row exclusive mode").await;
@@ -81,9 +87,7 @@ async fn a_table_that_somebody_keeps_holds_the_run_with_their_name(target: Targe
 }
 
 async fn a_file_that_somebody_keeps_holds_the_run_until_they_let_go(target: Target) {
-    // Slow enough not to be over before the file is kept.
-    let batch = batches_by(1, 100) + "lock_timeout = \"300ms\"\n[pace]\nmax_rows_per_second = 1000\n";
-    let items = Counted::with_job(&target, ROWS, &add_one("items", &batch)).await;
+    let items = impatient_and_slow(&target).await;
     let mut runner = target.start(&["run", &items.job.path]);
     runner.brings("a batch", async || batches(&target).await >= 1).await;
     let writer = target.keep_file().await;
