@@ -63,21 +63,15 @@ impl Carrier {
     /// # Errors
     /// When the file cannot be written to. Nothing of the log is lost; somebody else has to carry it.
     async fn batch_committed(&mut self) -> Result<(), Failure> {
-        if self.pages_in_log >= LONG_LOG {
-            self.rest().await?;
-            self.begin();
-            return self.rest().await;
-        }
+        let is_long = self.pages_in_log >= LONG_LOG;
         self.batches_beside += 1;
-        if let State::Carrying(task) = &self.state
-            && !task.is_finished()
-            && self.batches_beside < MOST_BATCHES_BESIDE
-        {
+        let is_carrying = matches!(&self.state, State::Carrying(task) if !task.is_finished());
+        if is_carrying && !is_long && self.batches_beside < MOST_BATCHES_BESIDE {
             return Ok(());
         }
         self.rest().await?;
         self.begin();
-        Ok(())
+        if is_long { self.rest().await } else { Ok(()) }
     }
 
     /// Waits until nothing is carried any more.

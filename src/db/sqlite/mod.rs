@@ -1,8 +1,7 @@
 //! SQLite, as bundled with the driver.
 //!
 //! Reading order: [`connect`] (one connection), [`line`](mod@line) (who writes next), [`company`] (who else may want to),
-//! [`carrier`] (how the log gets into the file),
-//! [`failure`] (error codes to classes), [`catalog`] (facts about a
+//! [`carrier`] (how the log gets into the file), [`failure`] (error codes to classes), [`catalog`] (facts about a
 //! table, with [`indexes`] for its keys and [`estimate`] for its rows), [`key_text`] (keys as text, and back), [`survey`]
 //! (bounds, cuts, query plans), [`lane`] (one batch), [`stray`] (cursors out of place), [`signals`] (what a job watches);
 //! what they share is in [`place`], [`range`] and [`row`]. Apart from them: [`demo`] (the table of `tidegate demo`).
