@@ -2,6 +2,7 @@
 //! and rate all close this gate. What is done `beside` the batches asks here too. Knows the reasons only as what to show.
 
 mod beside;
+mod in_hand;
 
 use super::law::{Speed, Verdict};
 use super::rate::Rate;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 pub use beside::Beside;
+pub use in_hand::InHand;
 
 /// What slows a run that has only a part of what its signals allow.
 const BUDGET: &str = "budget";
@@ -70,13 +72,6 @@ pub enum Passed<'a> {
     Stopped,
 }
 
-/// One batch in hand.
-pub struct InHand<'a> {
-    gate: &'a Gate,
-    place: usize,
-    since: Instant,
-}
-
 impl Gate {
     /// A gate for so many workers, as the first verdict leaves it.
     pub fn new(workers: u32, duty: f64, rate: Rate, verdict: &Verdict) -> Self {
@@ -106,7 +101,7 @@ impl Gate {
             changes.mark_unchanged();
             let now = Instant::now();
             match self.try_enter(worker, now) {
-                Next::Enter(place) => return Passed::InHand(InHand { gate: self, place, since: now }),
+                Next::Enter(place) => return Passed::InHand(InHand::new(self, place, now)),
                 Next::Leave => return Passed::Stopped,
                 Next::Dismissed => return Passed::Dismissed,
                 Next::Wait { bucket, until } => {
@@ -286,6 +281,14 @@ impl State {
         }
     }
 
+    /// Whether nothing keeps a worker from one batch after the other, so that nobody else waits for its place either.
+    fn lets_go_on(&self, worker: u32) -> bool {
+        let lets_in = !self.stopped && self.paused.is_none() && self.held.is_empty();
+        let has_room = (worker as usize) < self.workers && self.in_hand() <= self.workers;
+        let full = self.speed.workers as usize >= self.workers && self.speed.share >= 1.0 && self.duty >= 1.0;
+        lets_in && has_room && full && self.sharers == 1
+    }
+
     /// Why workers rest.
     fn slowed(&self) -> Bucket {
         let full = self.speed.share >= 1.0 && self.speed.workers as usize >= self.workers;
@@ -304,25 +307,6 @@ fn rested(place: Place, share: f64, now: Instant) -> Option<Instant> {
         Place::Taken => None,
         Place::Free(None) => Some(now),
         Place::Free(Some((since, took))) => Some(since + took.mul_f64((1.0 / share.clamp(0.001, 1.0)) - 1.0)),
-    }
-}
-
-impl InHand<'_> {
-    /// The batch changed so many rows, which are to be paid to the rate.
-    pub fn charge(&self, rows: u64) {
-        // Nobody waits for a debt.
-        self.gate.state.send_if_modified(|state| {
-            state.owed = state.owed.saturating_add(rows);
-            false
-        });
-    }
-}
-
-impl Drop for InHand<'_> {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        let took = now.saturating_duration_since(self.since);
-        self.gate.state.send_modify(|state| state.places[self.place] = Place::Free(Some((now, took))));
     }
 }
 

@@ -32,6 +32,11 @@ impl Rate {
         self.till.set(limit);
     }
 
+    /// Whether there is a limit.
+    pub fn is_limited(&self) -> bool {
+        self.till.is_limited()
+    }
+
     /// Pays as much of `owed` rows as the limit allows now. `None`: all is paid. Else how long until more can be.
     pub fn pay(&self, owed: &mut u64) -> Option<Duration> {
         self.till.pay(owed)
@@ -55,6 +60,10 @@ impl<C: Clock + Clone> Till<C> {
         if allowance.as_ref().map(|allowance| allowance.limit) != limit {
             *allowance = limit.map(|limit| Allowance::new(limit, self.clock.clone()));
         }
+    }
+
+    fn is_limited(&self) -> bool {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn pay(&self, owed: &mut u64) -> Option<Duration> {

@@ -249,3 +249,43 @@ fn a_run_that_shares_its_limits_rests_for_the_others_after_its_own_rest() {
     state.sharers = 1;
     assert_eq!(state.next(None, None, now), Next::Enter(0));
 }
+
+#[tokio::test]
+async fn nobody_goes_on_at_once_whom_anything_would_make_wait() {
+    let held = [Reason::Unknown { signal: "probe".into(), why: "gone".into() }];
+    let limited = || Gate::new(2, 1.0, Rate::new(NonZeroU32::new(1_000_000)), &verdict(2, 1.0, &[]));
+    type Change<'a> = &'a dyn Fn(&Gate);
+    let table: [(&str, Gate, Change<'_>, bool); 9] = [
+        ("nothing is in the way", gate(2), &|_| {}, true),
+        ("a pause", gate(2), &|gate| gate.set_paused(pause()), false),
+        ("a hold", gate(2), &|gate| gate.set_pace(&verdict(2, 1.0, &held)), false),
+        ("a part of the speed", gate(2), &|gate| gate.set_pace(&verdict(2, 0.5, &[])), false),
+        ("a place fewer than workers", gate(2), &|gate| gate.set_pace(&verdict(1, 1.0, &[])), false),
+        ("a share of the time", gate(2), &|gate| gate.set_duty(0.9), false),
+        ("another run beside it", gate(2), &|gate| gate.share_among(2), false),
+        ("a rate, whatever it is", limited(), &|_| {}, false),
+        ("the end", gate(2), &Gate::stop, false),
+    ];
+    for (what, gate, change, goes_on) in table {
+        let batch = in_hand(gate.pass(Some(1), &time()).await);
+        change(&gate);
+        assert_eq!(batch.may_go_on(1), goes_on, "{what}");
+    }
+    let gate = gate(2);
+    let batch = in_hand(gate.pass(Some(1), &time()).await);
+    gate.set_workers(1);
+    assert!(!batch.may_go_on(1) && batch.may_go_on(0), "who is dismissed does not go on");
+}
+
+#[tokio::test]
+async fn what_was_begun_ahead_is_in_hand_until_it_is_given_back() {
+    let gate = gate(1);
+    let batch = in_hand(gate.pass(Some(0), &time()).await).again(0).ok().expect("nothing is in the way");
+    assert_eq!(gate.in_hand(), 1);
+    gate.set_paused(pause());
+    let mut emptied = pin!(gate.emptied());
+    let Err(batch) = batch.again(0) else { panic!("the gate is closed") };
+    assert!(poll(emptied.as_mut()).is_pending(), "its transaction is still open");
+    drop(batch);
+    assert!(poll(emptied.as_mut()).is_ready());
+}
