@@ -164,8 +164,8 @@ pub struct SplitOff {
     pub rows: Option<(u64, u64)>,
 }
 
-/// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, `commit`. After any
-/// error the caller rolls back and begins anew.
+/// One worker's connection. The calls of a batch come in this order: `open`, `apply`, `checkpoint`, and `commit` or
+/// `commit_and_go_on`. After any error the caller rolls back and begins anew.
 #[async_trait]
 pub trait Lane: Send {
     /// Begins the transaction, locks the slice where run, token and holder match, proves that it is still the same
@@ -207,6 +207,12 @@ pub trait Lane: Send {
     /// Commits, within the job's statement timeout: the server's own does not end a COMMIT that waits. A failure of the
     /// class `Ambiguous` may be durable: ask [`Lane::committed_seq`] of a new lane.
     async fn commit(&mut self) -> Result<(), Failure>;
+
+    /// The same, and in the same message begins the slice's next batch, as long as this stretch: [`Lane::open`] finds it begun,
+    /// and is told of its failures. Whoever does not go on rolls back. A lane that would gain nothing only commits.
+    async fn commit_and_go_on(&mut self, _lease: &SliceLease, _stretch: Stretch) -> Result<(), Failure> {
+        self.commit().await
+    }
 
     /// Rolls back, or gives the connection up.
     async fn rollback(&mut self);

@@ -96,9 +96,13 @@ impl BatchStatements {
 
     /// The same look-up with a condition of the caller's and an output of its own.
     pub fn boundary_where(&self, output: &str, condition: &str, rows: u32) -> String {
+        self.boundary_after(output, condition, &rows.max(1).to_string())
+    }
+
+    /// The same where an expression says how many rows.
+    pub fn boundary_after(&self, output: &str, condition: &str, rows: &str) -> String {
         let (table, order) = (&self.table, self.ordered());
-        let skip = rows.saturating_sub(1);
-        format!("select {output} from {table} as t where {condition}{order} limit 1 offset {skip}")
+        format!("select {output} from {table} as t where {condition}{order} limit 1 offset {rows} - 1")
     }
 
     /// Finds the last of at most `most` rows in scope, and how many they are: behind the `columns` columns of `output`. No

@@ -35,12 +35,17 @@ pub(super) struct Committed {
     pub(super) set_aside: Option<Key>,
     /// Nothing of its slice lies behind it, as the database has the slice: the end that was read before may have moved.
     pub(super) ends_slice: bool,
+    /// How far the next batch is to go, which was begun together with this one's COMMIT.
+    pub(super) next: Option<Stretch>,
 }
+
+/// How far the next batch of the slice goes, if it may begin together with the COMMIT of one that did this.
+pub(super) type Ahead<'a> = &'a (dyn Fn(&OpenBatch, Applied) -> Option<Stretch> + Send + Sync);
 
 /// How a batch ended without an error.
 pub(super) enum Ended {
     /// What it was to do and its checkpoint are durable.
-    Committed(Committed),
+    Committed(Box<Committed>),
     /// The slice is not ours to walk now: paused, cancelled, taken over. Nothing was written.
     NotOurs,
     /// The row that was to be set aside is not the first any more. Nothing was written.
@@ -76,6 +81,7 @@ pub(super) async fn run(
     lease: &SliceLease,
     stretch: Stretch,
     deed: Deed<'_>,
+    ahead: Ahead<'_>,
     time: &Stopwatch,
 ) -> Result<Ended, Interrupted> {
     let begun = Instant::now();
@@ -95,20 +101,25 @@ pub(super) async fn run(
             return Err(Interrupted::RolledBack(failure, open));
         }
     };
-    let answer = lane.commit().await;
     let Done { applied, set_aside } = done;
     let Checkpointed { wal_bytes, ends_slice } = recorded;
-    let committed = Committed { batch, applied, took: begun.elapsed(), wal_bytes, stretch, set_aside, ends_slice };
+    let next = if ends_slice { None } else { ahead(&batch, applied) };
+    let answer = match next {
+        Some(stretch) => lane.commit_and_go_on(lease, stretch).await,
+        None => lane.commit().await,
+    };
+    let took = begun.elapsed();
+    let committed = Committed { batch, applied, took, wal_bytes, stretch, set_aside, ends_slice, next };
     match answer {
         Ok(()) => {
             kill_point("batch-committed");
-            Ok(Ended::Committed(committed))
+            Ok(Ended::Committed(Box::new(committed)))
         }
         Err(failure) => {
             let failure = failure.while_doing(format!("commit {}", committed.batch.range));
             lane.rollback().await;
             Err(match failure.class {
-                Class::Ambiguous => Interrupted::Ambiguous(Box::new(committed), failure),
+                Class::Ambiguous => Interrupted::Ambiguous(Box::new(Committed { next: None, ..committed }), failure),
                 _ => Interrupted::RolledBack(failure, open),
             })
         }

@@ -3,6 +3,7 @@
 
 use super::batch::Committed;
 use super::board::Board;
+use super::errand::Errand;
 use super::halving::largest;
 use super::live::Dials;
 use super::pool::Pool;
@@ -13,7 +14,7 @@ use crate::db::{Blocker, Class, Database, Failure, Happening, Lane, RowAside, Se
 use crate::event::{Event, Reason};
 use crate::job::{Batch, Errors, TableName};
 use crate::key::{Key, KeyRange};
-use crate::pace::{Gate, HoldFile, Scan, Sizing, TimeLedger};
+use crate::pace::{Gate, HoldFile, Scan, Sizing, Stretch, TimeLedger};
 use crate::plan::Work;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -51,6 +52,8 @@ pub(super) struct Crew {
     pub(super) retries: AtomicU64,
     /// Looks at slices that are not ours, since the last batch of any worker.
     pub(super) strange_looks: AtomicU32,
+    /// Workers that try to take a part of another's slice.
+    pub(super) takers: AtomicU32,
     /// What keeps workers from their batches.
     pub(super) troubles: Troubles,
     pub(super) board: Arc<Board>,
@@ -90,6 +93,17 @@ impl Crew {
             token: slice.token,
             holder: self.holder.clone(),
         }
+    }
+
+    /// How far a batch is to go; `is_dense`: nearly every key of the last was a row.
+    pub(super) fn stretch(&self, errand: &Errand, slice: &SliceRecord, is_dense: bool) -> Stretch {
+        errand.stretch(self.sizing(slice.pass).rows(), self.scan_of(slice).by_span(is_dense))
+    }
+
+    /// Whether nobody tries to take a part of a slice. Who does waits for its lock, and would never get it from a worker that
+    /// takes it again with the COMMIT that lets it go.
+    pub(super) fn nobody_takes(&self) -> bool {
+        self.takers.load(Ordering::Relaxed) == 0
     }
 
     /// How large the batches of a pass are.

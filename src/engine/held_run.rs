@@ -120,6 +120,7 @@ impl HeldRun {
             dead: watch::Sender::new(0),
             retries: AtomicU64::new(0),
             strange_looks: AtomicU32::new(0),
+            takers: AtomicU32::new(0),
             troubles: Troubles::default(),
             board: Arc::clone(&board),
             slices: Default::default(),

@@ -10,7 +10,7 @@ use super::crew::Crew;
 use super::errand::{Errand, Unsettled};
 use super::recovery::{Met, Recovery};
 use super::settle;
-use crate::db::{Class, Failure, Lane, SliceLease, SliceRecord};
+use crate::db::{Applied, Class, Failure, Lane, OpenBatch, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
 use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch, is_dense};
 use std::pin::pin;
@@ -47,8 +47,17 @@ pub(super) fn strange(looks: u32) -> Strange {
 pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
     let time = crew.time.stopwatch(number);
     let recovery = Recovery::new(crew, number);
-    let mut worker =
-        Worker { crew, number, time, recovery, lane: None, next: Errand::Change, is_dense: false, lost: false };
+    let mut worker = Worker {
+        crew,
+        number,
+        time,
+        recovery,
+        lane: None,
+        next: Errand::Change,
+        begun: None,
+        is_dense: false,
+        lost: false,
+    };
     let worked = worker.walk_all().await;
     if let Some(lane) = &mut worker.lane {
         lane.finish().await;
@@ -65,6 +74,8 @@ struct Worker<'a> {
     recovery: Recovery<'a>,
     lane: Option<Box<dyn Lane>>,
     next: Errand,
+    /// How far the next batch goes, where it was begun together with the COMMIT of the last.
+    begun: Option<Stretch>,
     /// Whether the last batch of this slice found nearly every key to be a row.
     is_dense: bool,
     lost: bool,
@@ -112,6 +123,7 @@ impl Worker<'_> {
     async fn walk(&mut self, slice: &SliceRecord) -> Result<Left, Failure> {
         let crew = self.crew;
         let lease = crew.slice_lease(slice);
+        let mut before = None;
         loop {
             // Looked at before each batch: who makes the file may count on it.
             if let Some(reason) = crew.held_by_file().await {
@@ -119,14 +131,14 @@ impl Worker<'_> {
             }
             // The batch is in hand only for this turn: whoever waits afterwards does not hold up a pause.
             let turn = {
-                // Whatever it has begun with this slice only it knows how to end.
-                let number = matches!(self.next, Errand::Change).then_some(self.number);
-                let in_hand = match crew.gate.pass(number, &self.time).await {
+                let in_hand = match self.pass(before.take()).await {
                     Passed::InHand(in_hand) => in_hand,
                     Passed::Dismissed => return Ok(Left::Dismissed),
                     Passed::Stopped => return Ok(Left::Stopped),
                 };
-                self.turn(slice, &lease, &in_hand).await?
+                let turn = self.turn(slice, &lease, &in_hand).await?;
+                before = self.begun.map(|_| in_hand);
+                turn
             };
             match turn {
                 Turn::GoOn => {}
@@ -142,6 +154,29 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+
+    /// Waits until a batch may begin. `before`: the last one is still in hand, because the next was begun with its COMMIT; if
+    /// that may not go on now, it is rolled back before anybody is told that nothing is in hand.
+    async fn pass<'a>(&mut self, before: Option<InHand<'a>>) -> Passed<'a>
+    where
+        Self: 'a,
+    {
+        if let Some(before) = before {
+            match before.again(self.number) {
+                Ok(in_hand) => return Passed::InHand(in_hand),
+                Err(before) => {
+                    self.begun = None;
+                    if let Some(lane) = &mut self.lane {
+                        lane.rollback().await;
+                    }
+                    drop(before);
+                }
+            }
+        }
+        // Whatever it has begun with this slice only it knows how to end.
+        let number = matches!(self.next, Errand::Change).then_some(self.number);
+        self.crew.gate.pass(number, &self.time).await
     }
 
     /// Waits before the next try. `false`: the gate stopped.
@@ -162,9 +197,8 @@ impl Worker<'_> {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, in_hand, *unsettled).await;
         }
-        let stretch =
-            next.stretch(self.crew.sizing(slice.pass).rows(), self.crew.scan_of(slice).by_span(self.is_dense));
-        match self.batch(&next, lease, stretch).await {
+        let stretch = self.begun.take().unwrap_or_else(|| self.crew.stretch(&next, slice, self.is_dense));
+        match self.batch(&next, slice, lease, stretch, in_hand).await {
             Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
             Ok(Ended::NotOurs) => {
                 self.next = next;
@@ -187,8 +221,19 @@ impl Worker<'_> {
     }
 
     /// One batch, whose time counts as what became of it. While a lock is suspected, somebody looks who has it.
-    async fn batch(&mut self, next: &Errand, lease: &SliceLease, stretch: Stretch) -> Result<Ended, Interrupted> {
-        let crew = self.crew;
+    async fn batch(
+        &mut self,
+        next: &Errand,
+        slice: &SliceRecord,
+        lease: &SliceLease,
+        stretch: Stretch,
+        in_hand: &InHand<'_>,
+    ) -> Result<Ended, Interrupted> {
+        let (crew, number) = (self.crew, self.number);
+        let ahead = |batch: &OpenBatch, applied: Applied| {
+            let goes_on = matches!(next, Errand::Change) && crew.nobody_takes() && in_hand.may_go_on(number);
+            goes_on.then(|| crew.stretch(next, slice, is_dense(batch.span, applied.rows)))
+        };
         let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
         let Some(lane) = &mut self.lane else {
@@ -196,7 +241,7 @@ impl Worker<'_> {
         };
         let waiting = self.recovery.suspects_a_lock().then(|| lane.session()).flatten();
         let ended = {
-            let mut running = pin!(batch::run(lane.as_mut(), lease, stretch, deed, &self.time));
+            let mut running = pin!(batch::run(lane.as_mut(), lease, stretch, deed, &ahead, &self.time));
             match waiting {
                 None => running.await,
                 Some(session) => {
@@ -248,6 +293,7 @@ impl Worker<'_> {
         self.recovery.succeeded();
         let Committed { batch, ends_slice, .. } = committed;
         self.next = done.committed(&committed.batch);
+        self.begun = committed.next;
         self.is_dense = is_dense(batch.span, committed.applied.rows);
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
@@ -331,7 +377,7 @@ impl Worker<'_> {
 
     async fn connected(&mut self) -> Result<(), Failure> {
         if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
-            self.lane = None;
+            (self.lane, self.begun) = (None, None);
             self.next = std::mem::take(&mut self.next).over_another_connection();
             self.lane = Some(self.crew.connect().await?);
             if std::mem::take(&mut self.lost) {

@@ -98,7 +98,8 @@ impl Session {
             union all select 'channel ' || channel from pg_listening_channels() as channel
             union all select 'table ' || relname from pg_class where relnamespace = pg_my_temp_schema()
             union all select 'key ' || key from unnest(array[
-              current_setting('tidegate.range_end', true), current_setting('tidegate.through', true)]) as key where key <> ''
+              current_setting('tidegate.range_end', true), current_setting('tidegate.through', true),
+              current_setting('tidegate.after', true)]) as key where key <> ''
             union all select 'role ' || current_user || ' ' || session_user";
         let rows = sqlx::raw_sql(sql).fetch_all(&mut *client).await.expect("an answer");
         let state = rows.iter().map(|row| row.get::<String, _>(0)).collect();

@@ -1,7 +1,10 @@
 //! Promise 2: a server crash, a lost session, a stalled or a stopped runner cost at most the batches in hand. Does the
 //! run go on, and does nobody commit who lost the run?
 
-use crate::support::{Counted, Random, StillIn, Target, batches, promises, stall, stuck_run, successor, until, within};
+use crate::support::{
+    Counted, Random, StillIn, Target, add_one, batches, batches_of, promises, stall, stuck_run, successor, until,
+    within,
+};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -90,7 +93,9 @@ async fn a_second_signal_leaves_at_once(target: Target) {
 /// stopped meanwhile, so whatever is committed then is the stale one's. Several times over, each successor being the
 /// next to stall.
 async fn a_stalled_runner_commits_nothing_after_another_took_over(target: Target) {
-    let items = Counted::new(&target, 60_000, 20).await;
+    // With rests: without them each batch begins together with the COMMIT of the last, and there is no time between.
+    let with_rests = add_one("items", &(batches_of(20) + "[pace]\nduty = 0.9\n"));
+    let items = Counted::with_job(&target, 60_000, &with_rests).await;
     let mut runner = target.start(&run_with_lease(&items));
     for still_in in [StillIn::Batch, StillIn::NoBatch, StillIn::NoBatch] {
         let goal = batches(&target).await + 10;

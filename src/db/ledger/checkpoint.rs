@@ -6,6 +6,13 @@ use crate::db::failure::Failure;
 use crate::db::session::{Row, Session, Value};
 use crate::db::{Applied, Checkpointed, OpenBatch, SliceLease};
 
+/// How many words of a batch's own stand in the statement.
+const WORDS: usize = 9;
+
+/// Of which types they are.
+pub(crate) const TYPES: [&str; WORDS] =
+    ["bigint", "bigint", "bigint", "bigint", "integer", "integer", "bigint", "bigint", "text"];
+
 /// Moves the cursor to the end of the batch, if the slice is still where the batch found it and still ours.
 pub(crate) async fn checkpoint<S: Session>(
     session: &mut S,
@@ -17,32 +24,25 @@ pub(crate) async fn checkpoint<S: Session>(
     let mut values = vec![batch.range.through.to_stored().as_str().into()];
     values.extend(numbers(lease, batch, applied).map(Value::Int));
     values.push(lease.holder.as_str().into());
-    let parameters: [String; 10] = std::array::from_fn(|i| format!("${}", i + 1));
-    let rows = session.fetch(&statement(dialect, &parameters), &values).await?;
+    let rows = session.fetch(&statement(dialect, "$1", &places(2)), &values).await?;
     Ok(checkpointed(batch, &rows))
 }
 
-/// The same in one message, where the end of the batch stands in an expression: nothing but numbers and the runner's
-/// uuid is written into the statement.
-pub(crate) async fn checkpoint_at<S: Session>(
-    session: &mut S,
-    dialect: Dialect,
-    end: &str,
-    lease: &SliceLease,
-    batch: &OpenBatch,
-    applied: Applied,
-) -> Result<Option<Checkpointed>, Failure> {
+/// The words: numbers, and the runner's uuid.
+pub(crate) fn words(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> [String; WORDS] {
     let [changed, scanned, still_in_scope, run, pass, number, seq, token] =
         numbers(lease, batch, applied).map(|number| number.to_string());
-    let holder = literal(&lease.holder);
-    let words = [end.to_owned(), changed, scanned, still_in_scope, run, pass, number, seq, token, holder];
-    let rows = session.script(&statement(dialect, &words)).await?;
-    Ok(checkpointed(batch, &rows))
+    [changed, scanned, still_in_scope, run, pass, number, seq, token, literal(&lease.holder)]
 }
 
-/// The words are the batch's end, the numbers in their order, and the holder.
-fn statement(dialect: Dialect, words: &[String; 10]) -> String {
-    let [end, changed, scanned, still_in_scope, run, pass, number, seq, token, holder] = words;
+/// Places for the words in a statement that is prepared, from that number on.
+pub(crate) fn places(first: usize) -> [String; WORDS] {
+    std::array::from_fn(|i| format!("${}", first + i))
+}
+
+/// The statement, with the end of the batch in an expression and these words.
+pub(crate) fn statement(dialect: Dialect, end: &str, words: &[String; WORDS]) -> String {
+    let [changed, scanned, still_in_scope, run, pass, number, seq, token, holder] = words;
     format!(
         "update {slice} set cursor_key = {end}, seq = seq + 1, rows_changed = rows_changed + {changed}, \
          rows_scanned = rows_scanned + {scanned}, rows_still_in_scope = rows_still_in_scope + {still_in_scope}, \
@@ -61,8 +61,8 @@ fn numbers(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> [i64; 8] 
     [changed, scanned, still_in_scope, lease.run, lease.pass, lease.number, batch.seq, lease.token]
 }
 
-/// No row: the slice is not where the batch found it.
-fn checkpointed(batch: &OpenBatch, rows: &[Row]) -> Option<Checkpointed> {
+/// Its answer. No row: the slice is not where the batch found it.
+pub(crate) fn checkpointed(batch: &OpenBatch, rows: &[Row]) -> Option<Checkpointed> {
     let [row] = rows else { return None };
     let positions = batch.wal_position.zip(row.int_or_null(1));
     let wal_bytes = positions.map(|(before, after)| after.saturating_sub(before).max(0).unsigned_abs());

@@ -9,7 +9,7 @@
 //! runner tells); `recorded` (is a row as we wrote it?) is what they read by.
 
 mod carve;
-mod checkpoint;
+pub(super) mod checkpoint;
 mod events;
 mod install;
 mod lease;
@@ -32,7 +32,7 @@ use super::session::{Session, Value};
 use std::time::Duration;
 
 pub(crate) use carve::carve;
-pub(crate) use checkpoint::{checkpoint, checkpoint_at, locked_seq};
+pub(crate) use checkpoint::{checkpoint, locked_seq};
 pub use events::{Happening, RecordedEvent};
 pub use install::SCHEMA_VERSION;
 pub use lease::{Beat, Held, Taken};

@@ -7,7 +7,7 @@ use crate::db::failure::{Circumstances, Class, Failure, Phase};
 use crate::db::session::{Row, Session, Value};
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgDatabaseError, PgRow, PgSeverity};
-use sqlx::{AssertSqlSafe, Column, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, Connection, Either, PgConnection, Row as _, TypeInfo, ValueRef};
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -18,20 +18,74 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// One connection; `None` once it was given up.
 pub(super) struct PostgresSession {
     connection: Option<PgConnection>,
+    /// When it began to connect, and when it was connected.
+    opened: (Instant, Instant),
     deadline: Duration,
     /// What a batch is doing, and how long the server lets its statements take.
     batch: Option<(Phase, Duration)>,
 }
 
 impl PostgresSession {
-    /// Over a connection that was just opened.
-    pub(super) fn over(connection: PgConnection, deadline: Duration) -> Self {
-        Self { connection: Some(connection), deadline, batch: None }
+    /// Over a connection that was just opened; `begun`: when that began.
+    pub(super) fn over(connection: PgConnection, begun: Instant, deadline: Duration) -> Self {
+        Self { connection: Some(connection), opened: (begun, Instant::now()), deadline, batch: None }
+    }
+
+    /// When it began to connect, and when it was connected.
+    pub(super) fn opened(&self) -> (Instant, Instant) {
+        self.opened
+    }
+
+    /// Runs several statements of our own in one message; how many rows they touched.
+    pub(super) async fn touched(&mut self, sql: &str) -> Result<u64, Failure> {
+        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let done = self.call(self.deadline, async |c: &mut PgConnection| script.execute(c).await).await?;
+        Ok(done.rows_affected())
     }
 
     /// Says what the next calls are for: the same error asks for another answer in another phase of a batch.
     pub(super) fn enter(&mut self, phase: Phase, statement_timeout: Duration) {
         self.batch = Some((phase, statement_timeout));
+    }
+
+    /// Commits, and in the same message runs several statements of our own. Until COMMIT is answered a failure is its own; the
+    /// rows, or the failure, of what follows are in the answer. The server sends all of it at once, so an answer that is lost
+    /// says nothing of either.
+    pub(super) async fn commit_then(&mut self, statements: &str) -> Result<Result<Vec<Row>, Failure>, Failure> {
+        let script = sqlx::raw_sql(AssertSqlSafe(format!("commit; {statements}")));
+        let begun = Instant::now();
+        let read = async |c: &mut PgConnection| {
+            let (mut answer, mut committed, mut rows) = (script.fetch_many(c), false, Vec::new());
+            while let Some(part) = poll_fn(|context| answer.as_mut().poll_next(context)).await {
+                match part {
+                    // The end of the first statement, which is COMMIT, and of others.
+                    Ok(Either::Left(_)) => committed = true,
+                    Ok(Either::Right(row)) => rows.push(row),
+                    Err(error) if committed => return Ok(Err(error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Ok(rows))
+        };
+        let error = match self.call(self.deadline, read).await? {
+            Ok(rows) => return Ok(rows.iter().map(read_row).collect()),
+            Err(error) => error,
+        };
+        let at = Circumstances { phase: Phase::Begin, ..self.circumstances(begun) };
+        let failure = failure_of(&error, at);
+        if self.gives_up_after(&failure) {
+            self.connection = None;
+        }
+        Ok(Err(failure))
+    }
+
+    /// Whether the connection is not what it was. Within a batch nothing is tried again on such a one.
+    fn gives_up_after(&self, failure: &Failure) -> bool {
+        match failure.class {
+            Class::Lost | Class::Ambiguous => true,
+            Class::Reset => self.batch.is_some(),
+            _ => false,
+        }
     }
 
     fn circumstances(&self, begun: Instant) -> Circumstances {
@@ -58,13 +112,7 @@ impl PostgresSession {
             }
             Ok(Err(error)) => {
                 let failure = failure_of(&error, at);
-                // Within a batch nothing is tried again on a connection that is not what it was.
-                let is_given_up = match failure.class {
-                    Class::Lost | Class::Ambiguous => true,
-                    Class::Reset => self.batch.is_some(),
-                    _ => false,
-                };
-                if !is_given_up {
+                if !self.gives_up_after(&failure) {
                     self.connection = Some(connection);
                 }
                 Err(failure)
@@ -147,8 +195,9 @@ pub(super) fn failure_of(error: &sqlx::Error, at: Circumstances) -> Failure {
 /// The one place where SQL made at run time reaches the driver. User expressions come through here: the extended
 /// protocol runs one statement and no more.
 ///
-/// The statement has no name: a pooler gives each transaction another server, which would not know it, and a plan is
-/// always made for its own values. It costs a round trip, because the driver waits between preparing and running.
+/// The statement has no name of the driver's: a pooler gives each transaction another server, which may know another statement
+/// by it. A plan is always made for its own values. It costs a round trip, because the driver waits between preparing and running;
+/// [`prepared`](super::prepared) is the way without.
 fn query<'a>(sql: &str, values: &[Value]) -> sqlx::query::Query<'a, sqlx::Postgres, PgArguments> {
     let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
     values.iter().fold(query, |query, value| match value {

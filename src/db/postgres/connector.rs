@@ -11,6 +11,7 @@ use crate::db::address::{Address, AddressError};
 use crate::db::failure::{Circumstances, Class, Failure};
 use crate::db::session::Session;
 use sqlx::{Connection, PgConnection};
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// Whether a server can be written to. One message, so that behind a pooler one server gives both answers.
@@ -119,6 +120,7 @@ async fn reach(destination: &Destination, host: &Host) -> Result<PostgresSession
 
 async fn open(destination: &Destination, host: &Host) -> Result<PostgresSession, Failure> {
     let options = destination.options(host).map_err(|error| Failure::fatal(error.to_string()))?;
+    let begun = Instant::now();
     let connection =
         PgConnection::connect_with(&options).await.map_err(|error| failure_of(&error, Circumstances::OUTSIDE))?;
     if is_too_old(&connection) {
@@ -126,7 +128,7 @@ async fn open(destination: &Destination, host: &Host) -> Result<PostgresSession,
             "this server is older than PostgreSQL 14: it cannot notice that a runner is gone while it waits for a lock",
         ));
     }
-    let mut session = PostgresSession::over(connection, destination.connect_timeout * 6);
+    let mut session = PostgresSession::over(connection, begun, destination.connect_timeout * 6);
     match destination.wanted {
         Some(wanted) => prove_role(&mut session, wanted).await.map(|()| session),
         None => Ok(session),

@@ -1,25 +1,28 @@
-//! How does one batch run on PostgreSQL? Five round trips: one for `begin` with the slice's lock and the batch's end, two for
-//! the change (a statement without a name is parsed, then run), one each for the checkpoint and `commit`; a look for rows in
-//! scope takes two more. Knows neither retries nor slices beyond the one it is given.
+//! How does one batch run on PostgreSQL? Three round trips: the change, the checkpoint, and `commit` together with the next
+//! batch's `begin`, the slice's lock and the batch's end. Where a pooler stands between or something keeps the next batch from
+//! beginning, up to five: `commit` alone, and a change without a name is parsed, then run. A look for rows in scope takes
+//! two more. Knows neither retries nor slices beyond the one it is given.
 
 use super::connect::PostgresSession;
 use super::opened;
-use super::range::{change, key_at, last_in_scope, narrowed};
+use super::opening::{self, End};
+use super::prepared::{Planned, Prepared};
+use super::range::{change, change_by_name, key_at, last_in_scope, narrowed};
 use super::span;
-use super::spelling::{BY_INDEX, after_look_up, belongs, bound, key_values, place_expression, settings, stored_end};
+use super::spelling::{BY_INDEX, after_look_up, bound, key_values, place_expression, settings};
 use super::split::{self, Middle};
 use super::wake::Wake;
-use crate::db::dialect::{Dialect, literal};
+use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
-use crate::db::ledger::{self, LockedAside};
+use crate::db::ledger::{self, LockedAside, checkpoint};
 use crate::db::session::{Row, Session, first_text};
-use crate::db::statement::{BatchStatements, Rows};
+use crate::db::statement::{BatchStatements, ChangeStatement, Rows};
 use crate::db::{
     Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
     TriedAside, Wanted,
 };
 use crate::job::Batch;
-use crate::key::{Key, KeyRange};
+use crate::key::KeyRange;
 use crate::pace::{Look, Stretch};
 use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
@@ -28,9 +31,6 @@ use std::time::{Duration, Instant};
 /// How much longer than the server's own statement timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The look-up of an end that is the slice's own, where the table may be gone.
-const NOWHERE: &str = "select null::text";
-
 /// SQLSTATE of a table that there is not.
 const UNDEFINED_TABLE: &str = "42P01";
 
@@ -38,8 +38,9 @@ const UNDEFINED_TABLE: &str = "42P01";
 pub(super) struct PostgresLane {
     session: PostgresSession,
     statements: BatchStatements,
-    /// The end that the transaction keeps.
-    kept: Option<Key>,
+    prepared: Prepared,
+    /// The range that the transaction keeps.
+    kept: Option<KeyRange>,
     place: String,
     settings: String,
     statement_timeout: Duration,
@@ -49,15 +50,31 @@ pub(super) struct PostgresLane {
     /// look-up is another statement.
     open_below: bool,
     wake: Wake,
+    ahead: Option<Ahead>,
+}
+
+/// A batch that was begun together with the COMMIT of the last.
+struct Ahead {
+    lease: SliceLease,
+    stretch: Stretch,
+    opened: Result<Vec<Row>, Failure>,
 }
 
 impl PostgresLane {
-    pub(super) fn new(mut session: PostgresSession, work: Work, place: &str, batch: &Batch, lease: Duration) -> Self {
+    pub(super) fn new(
+        mut session: PostgresSession,
+        prepared: Prepared,
+        work: Work,
+        place: &str,
+        batch: &Batch,
+        lease: Duration,
+    ) -> Self {
         session.set_deadline(batch.statement_timeout + GRACE);
         let statements = BatchStatements::new(Dialect::Postgres, work);
         Self {
             session,
             statements,
+            prepared,
             kept: None,
             place: place.to_owned(),
             settings: settings(batch, lease),
@@ -65,11 +82,26 @@ impl PostgresLane {
             process: None,
             open_below: false,
             wake: Wake::default(),
+            ahead: None,
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         self.session.enter(phase, self.statement_timeout);
+    }
+
+    fn before_commit(&mut self) {
+        self.enter(Phase::Commit);
+        // No timeout of the server ends a COMMIT that waits for a standby, or deferred triggers.
+        self.session.set_deadline(self.statement_timeout);
+    }
+
+    fn after_commit<T>(&mut self, committed: Result<T, Failure>) -> Result<T, Failure> {
+        self.session.set_deadline(self.statement_timeout + GRACE);
+        if committed.is_ok() {
+            self.wake.committed(Instant::now());
+        }
+        committed
     }
 
     /// Whether it is still the place that the run was planned on.
@@ -83,57 +115,74 @@ impl PostgresLane {
         ))
     }
 
-    /// Whether the transaction keeps the end of that very range. Any other is bound, for a round trip more.
+    /// Whether the transaction keeps that very range. Any other is bound, for a round trip more.
     fn keeps(&self, range: &KeyRange) -> bool {
-        self.kept.as_ref() == Some(&range.through)
+        self.kept.as_ref() == Some(range)
     }
 
-    /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it.
-    ///
-    /// The end of the range is looked up in the output of the locking read, because what stands there is computed anew
-    /// when the lock had to be waited for; a joined look-up would keep the end that belongs to the old cursor. The
+    /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it. The
     /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
-    fn opening(&self, lease: &SliceLease, end: &str) -> String {
-        format!(
-            "begin; {settings}; {BY_INDEX}; \
-             select s.seq, s.cursor_key, {place} as place, {wal}, pg_backend_pid(), {belongs}, {kept} from tidegate.slice as s \
-             where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
-             and s.token = {token} and s.holder = {holder} and not s.done \
-             and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
-             and r.state in ('running', 'sweeping')) for no key update of s; {then}",
-            kept = opened::kept(&format!("({end})"), "s.through_key"),
-            then = after_look_up(self.statements.work()),
-            settings = self.settings,
-            place = place_expression(self.statements.work()),
-            belongs = belongs(self.statements.work(), self.statements.route()),
-            wal = Dialect::Postgres.wal_position(),
-            run = lease.run,
-            pass = lease.pass,
-            number = lease.number,
-            token = lease.token,
-            holder = literal(&lease.holder),
-        )
+    fn opening(&self, lease: &SliceLease, stretch: Stretch, end: End) -> String {
+        let words = opening::words(lease, stretch);
+        let select = self.prepared.by_name(&self.opening_to_prepare(end), &words, Planned::Once);
+        let select = select.unwrap_or_else(|| opening::select(&self.statements, end, &words));
+        let then = after_look_up(self.statements.work());
+        format!("begin; {}; {BY_INDEX}; {select}; {then}", self.settings)
     }
 
-    /// Looks up where a range of the slice ends that the opening locks.
-    fn end_of_range(&self, stretch: Stretch) -> String {
-        let rows = match stretch.look {
-            _ if self.counts_keys(stretch) => {
-                return span::end(&self.statements, "s.cursor_key", "s.through_key", stretch.rows);
-            }
-            Look::Count | Look::Span => stretch.rows,
-            Look::Among(rows) => rows,
-            // Whatever comes in scope before it is in the range. The table is named because that locks it.
-            Look::ByIndex => return format!("select null::text from {} where false", self.statements.table()),
-        };
-        let cursor = (!self.open_below).then(|| self.stored_key("s.cursor_key"));
-        let range = self.statements.between(cursor.as_deref(), &self.stored_key("s.through_key"));
-        stored_end(&self.statements, &range, rows)
+    fn opening_to_prepare(&self, end: End) -> String {
+        opening::select(&self.statements, end, &opening::places())
     }
 
-    /// Whether the end is counted in keys, from the cursor on; without a cursor it is looked up.
-    fn counts_keys(&self, stretch: Stretch) -> bool {
-        stretch.look == Look::Span && !self.open_below
+    /// What the opening tells, which may have been asked together with the last COMMIT.
+    async fn opened(&mut self, lease: &SliceLease, stretch: Stretch, end: End) -> Result<Vec<Row>, Failure> {
+        match self.ahead.take() {
+            Some(ahead) if ahead.lease == *lease && ahead.stretch == stretch => return ahead.opened,
+            Some(_) => self.session.rollback().await,
+            None => {}
+        }
+        let text = self.opening_to_prepare(end);
+        if self.prepared.wants(&text) && self.prepare_opening(&text).await.is_err() {
+            // Said in its own words, it will tell what is wrong.
+            self.session.rollback().await;
+        }
+        self.session.script(&self.opening(lease, stretch, end)).await
+    }
+
+    /// In a transaction of its own, whose end it outlives: how the server reads it depends on the settings of a batch.
+    async fn prepare_opening(&mut self, text: &str) -> Result<(), Failure> {
+        self.session.script(&format!("begin; {}", self.settings)).await?;
+        self.prepared.prepare(&mut self.session, &opening::TYPES, text).await?;
+        self.session.script("rollback").await.map(drop)
+    }
+
+    /// Records the range that the transaction keeps: one message without values.
+    async fn checkpoint_kept(
+        &mut self,
+        lease: &SliceLease,
+        batch: &OpenBatch,
+        applied: Applied,
+    ) -> Result<Option<Checkpointed>, Failure> {
+        let (words, end) = (checkpoint::words(lease, batch, applied), opened::end());
+        let text = checkpoint::statement(Dialect::Postgres, &end, &checkpoint::places(1));
+        self.prepared.prepare(&mut self.session, &checkpoint::TYPES, &text).await?;
+        let by_name = self.prepared.by_name(&text, &words, Planned::Once);
+        let sql = by_name.unwrap_or_else(|| checkpoint::statement(Dialect::Postgres, &end, &words));
+        Ok(checkpoint::checkpointed(batch, &self.session.script(&sql).await?))
+    }
+
+    /// The change by its name. `None`: it has none, or the transaction does not keep its range.
+    async fn change_by_name(&mut self, rows: Rows, range: &KeyRange) -> Option<Result<Applied, Failure>> {
+        if !self.prepared.keeps_changes() || !self.keeps(range) {
+            return None;
+        }
+        let [ChangeStatement { sql, counted_by }] = self.statements.change(rows).try_into().ok()?;
+        let values = opened::values(range.after.is_none(), self.statements.position().len());
+        if let Err(failure) = self.prepared.prepare(&mut self.session, &vec!["text"; values.len()], &sql).await {
+            return Some(Err(failure));
+        }
+        let by_name = self.prepared.by_name(&sql, &values, Planned::EachTime)?;
+        Some(change_by_name(&mut self.session, &by_name, counted_by).await)
     }
 
     /// Takes the statements along for another part of the table, or another way through it.
@@ -155,9 +204,14 @@ impl PostgresLane {
     }
 
     /// Where a dropped partition stood, its name is an error; what is left of the slice is gone with it.
-    async fn open_gone(&mut self, lease: &SliceLease, failure: Failure) -> Result<Option<OpenBatch>, Failure> {
+    async fn open_gone(
+        &mut self,
+        lease: &SliceLease,
+        stretch: Stretch,
+        failure: Failure,
+    ) -> Result<Option<OpenBatch>, Failure> {
         self.session.rollback().await;
-        let answer = self.session.script(&self.opening(lease, NOWHERE)).await?;
+        let answer = self.session.script(&self.opening(lease, stretch, End::Nowhere)).await?;
         match answer.first() {
             None => Ok(None),
             Some(row) if row.int_or_null(5) != Some(1) => self.gone(row).map(Some),
@@ -188,12 +242,6 @@ impl PostgresLane {
             _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
         }
     }
-
-    /// The parts of a stored key, each cast to its column's type.
-    fn stored_key(&self, column: &str) -> Vec<String> {
-        let key = self.statements.position().iter().enumerate();
-        key.map(|(i, part)| format!("({column}::json ->> {i})::{}", part.sql_type)).collect()
-    }
 }
 
 #[async_trait]
@@ -203,9 +251,10 @@ impl Lane for PostgresLane {
         self.kept = None;
         self.wake.begins(None);
         self.follow(&lease.route);
-        let answer = match self.session.script(&self.opening(lease, &self.end_of_range(stretch))).await {
+        let range_end = End::of(stretch.look, self.open_below);
+        let answer = match self.opened(lease, stretch, range_end).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
-                return self.open_gone(lease, failure).await;
+                return self.open_gone(lease, stretch, failure).await;
             }
             answer => answer?,
         };
@@ -223,10 +272,10 @@ impl Lane for PostgresLane {
             return self.open(lease, stretch).await;
         }
         let end = row.text_or_null(6).map(|text| ledger::read_key(&text)).transpose()?;
-        let rows = end.as_ref().filter(|_| !self.counts_keys(stretch)).map(|_| stretch.covers());
+        let rows = end.as_ref().filter(|_| range_end != End::OfKeys).map(|_| stretch.covers());
         let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(7)?), Ok)? };
         let (seq, wal_position) = (row.int(0)?, row.int_or_null(3));
-        self.kept = Some(range.through.clone());
+        self.kept = Some(range.clone());
         let span = span::span(self.statements.position(), &range);
         let batch = OpenBatch { seq, range, rows, in_scope: None, span, gone: false, wal_position };
         if matches!(stretch.look, Look::Count | Look::Span) {
@@ -243,7 +292,11 @@ impl Lane for PostgresLane {
 
     async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
         self.enter(Phase::Apply);
-        change(&mut self.session, &self.statements, Self::rows_of(lease, range), &bound(range)).await
+        let rows = Self::rows_of(lease, range);
+        match self.change_by_name(rows, range).await {
+            Some(applied) => applied,
+            None => change(&mut self.session, &self.statements, rows, &bound(range)).await,
+        }
     }
 
     async fn checkpoint(
@@ -254,10 +307,7 @@ impl Lane for PostgresLane {
     ) -> Result<Option<Checkpointed>, Failure> {
         self.enter(Phase::Checkpoint);
         match self.keeps(&batch.range) {
-            true => {
-                let end = opened::end();
-                ledger::checkpoint_at(&mut self.session, Dialect::Postgres, &end, lease, batch, applied).await
-            }
+            true => self.checkpoint_kept(lease, batch, applied).await,
             false => ledger::checkpoint(&mut self.session, Dialect::Postgres, lease, batch, applied).await,
         }
     }
@@ -332,18 +382,29 @@ impl Lane for PostgresLane {
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {
-        self.enter(Phase::Commit);
-        // No timeout of the server ends a COMMIT that waits for a standby, or deferred triggers.
-        self.session.set_deadline(self.statement_timeout);
+        self.before_commit();
         let committed = self.session.script("commit").await.map(drop);
-        self.session.set_deadline(self.statement_timeout + GRACE);
-        if committed.is_ok() {
-            self.wake.committed(Instant::now());
+        self.after_commit(committed)
+    }
+
+    async fn commit_and_go_on(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<(), Failure> {
+        let end = End::of(stretch.look, false);
+        // Who holds on to a pooler's connection keeps it from those that wait for one; what is still to be prepared could fail,
+        // and the batch in hand with it.
+        if !self.prepared.is_ours_alone() || self.prepared.wants(&self.opening_to_prepare(end)) {
+            return self.commit().await;
         }
-        committed
+        // With this batch the slice has a cursor.
+        self.open_below = false;
+        self.before_commit();
+        let committed = self.session.commit_then(&self.opening(lease, stretch, end)).await;
+        let opened = self.after_commit(committed)?;
+        self.ahead = Some(Ahead { lease: lease.clone(), stretch, opened });
+        Ok(())
     }
 
     async fn rollback(&mut self) {
+        self.ahead = None;
         self.session.rollback().await;
     }
 

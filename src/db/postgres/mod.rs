@@ -4,7 +4,7 @@
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
 //! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch) with
-//! [`opened`] (where it keeps its range), [`span`] (an end that needs no look-up) and [`wake`] (what is read again behind it),
+//! [`opening`] (what it asks first), [`opened`] (where it keeps its range), [`prepared`] (what has a name), [`span`] (an end that needs no look-up) and [`wake`] (what is read again behind it),
 //! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
@@ -21,9 +21,11 @@ mod host;
 mod lane;
 mod measured;
 mod opened;
+mod opening;
 mod parameter;
 mod password_file;
 mod pooler;
+mod prepared;
 mod privileges;
 mod query_plan;
 mod range;
@@ -52,6 +54,7 @@ use crate::pace::Sensor;
 use crate::plan::{Facts, Order, SampledBatch, Survey, TableSizes, Work};
 use async_trait::async_trait;
 use connector::Connector;
+use prepared::Prepared;
 use spelling::BEGIN_READING;
 use std::time::Duration;
 
@@ -151,8 +154,9 @@ impl Database for Postgres {
     }
 
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
-        let session = self.connector.connect().await?;
-        Ok(Box::new(lane::PostgresLane::new(session, work.clone(), place, batch, lease)))
+        let mut session = self.connector.connect().await?;
+        let prepared = Prepared::on(&mut session, work).await?;
+        Ok(Box::new(lane::PostgresLane::new(session, prepared, work.clone(), place, batch, lease)))
     }
 
     async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure> {

@@ -1,6 +1,6 @@
-//! Where does an open batch keep its end? In settings of its transaction, so that the checkpoint needs no values: its text
-//! has nothing but numbers, it shows no key to a log or a view of the server, and the server takes it in one message.
-//! Knows neither the look-up nor the checkpoint.
+//! Where does an open batch keep its range? In settings of its transaction, so that the change and the checkpoint need no
+//! values: their texts have nothing but numbers and names, they show no key to a log or a view of the server, and the
+//! server takes each in one message. Knows neither the look-up nor the statements.
 //!
 //! The settings end with the transaction. In a pooler's session their names stay behind, empty.
 
@@ -8,13 +8,22 @@
 const END: &str = "'tidegate.range_end'";
 /// The end of the slice.
 const THROUGH: &str = "'tidegate.through'";
+/// The cursor; empty where the slice has none.
+const AFTER: &str = "'tidegate.after'";
 
-/// Two columns: the stored key that `range_end` looks up, null where there is none, and that of `through`; each is kept as it
-/// is read. The columns of a locking read are computed anew when the lock had to be waited for, so what is kept is what is
-/// answered.
-pub(super) fn kept(range_end: &str, through: &str) -> String {
+/// Three columns: the stored key that `range_end` looks up, null where there is none, that of `through`, and that of `cursor`;
+/// each is kept as it is read. The columns of a locking read are computed anew when the lock had to be waited for, so what is
+/// kept is what is answered.
+pub(super) fn kept(range_end: &str, through: &str, cursor: &str) -> String {
     let keep = |name, key| format!("nullif(set_config({name}, coalesce({key}, ''), true), '')");
-    format!("{}, {}", keep(END, range_end), keep(THROUGH, through))
+    format!("{}, {}, {}", keep(END, range_end), keep(THROUGH, through), keep(AFTER, cursor))
+}
+
+/// The values of the range, as a statement binds them, of a key with so many parts.
+pub(super) fn values(open_below: bool, parts: usize) -> Vec<String> {
+    let after = (!open_below).then(|| format!("current_setting({AFTER})"));
+    let keys = after.into_iter().chain([end()]);
+    keys.flat_map(|key| (0..parts).map(move |part| format!("({key}::json ->> {part})"))).collect()
 }
 
 /// Where the batch ends, as a stored key.

@@ -18,7 +18,7 @@ pub(super) async fn range_end(
     rows: u32,
 ) -> Result<Option<Key>, Failure> {
     let condition = statements.range_condition(range.after.is_none());
-    let sql = stored_end(statements, &condition, rows);
+    let sql = stored_end(statements, &condition, &rows.to_string());
     let end = session.fetch(&sql, &bound(range)).await?;
     first_text(&end).map(|text| read_key(&text)).transpose()
 }
@@ -80,6 +80,19 @@ pub(super) async fn change(
         }
     }
     Ok(applied)
+}
+
+/// The same by the statement's name, in a message that has it.
+pub(super) async fn change_by_name(
+    session: &mut PostgresSession,
+    by_name: &str,
+    counted_by: CountedBy,
+) -> Result<Applied, Failure> {
+    match counted_by {
+        CountedBy::Row => counted(&session.script(by_name).await?),
+        CountedBy::Tag => Ok(Applied { rows: session.touched(by_name).await?, still_in_scope: 0 }),
+        CountedBy::Nothing => session.touched(by_name).await.map(|_| Applied::default()),
+    }
 }
 
 fn counted(rows: &[Row]) -> Result<Applied, Failure> {

@@ -23,11 +23,11 @@ fn whole(key: &Key) -> Option<i128> {
     part.parse().ok()
 }
 
-/// The key `rows` whole numbers on from the first of these stored keys, as a stored key; nothing where the other is not above
+/// The key `rows` (an expression) whole numbers on from the first of these stored keys, as a stored key; nothing where the other is not above
 /// it. The sum of two numbers can be too large for their type, which the end then is not.
 ///
 /// It names the table, which locks it as a look-up would: what was proven of its name stays true.
-pub(super) fn end(statements: &BatchStatements, cursor: &str, through: &str, rows: u32) -> String {
+pub(super) fn end(statements: &BatchStatements, cursor: &str, through: &str, rows: &str) -> String {
     let number = |column: &str| format!("({column}::json ->> 0)::numeric");
     let (end, through) = (format!("{} + {rows}", number(cursor)), number(through));
     let table = statements.table();

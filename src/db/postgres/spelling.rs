@@ -111,10 +111,10 @@ pub(super) fn belongs(work: &Work, route: &Route) -> String {
     )
 }
 
-/// Looks up the end of a range as a stored key. Only the last of the rows is written as one: outside the look-up, for the
+/// Looks up the end of a range as a stored key; `rows` is an expression. Only the last of the rows is written as one: outside the look-up, for the
 /// server computes the columns of every row that it skips.
-pub(super) fn stored_end(statements: &BatchStatements, condition: &str, rows: u32) -> String {
-    let look_up = statements.boundary_where(&statements.position_columns(), condition, rows);
+pub(super) fn stored_end(statements: &BatchStatements, condition: &str, rows: &str) -> String {
+    let look_up = statements.boundary_after(&statements.position_columns(), condition, rows);
     format!("select {} from ({look_up}) as t", key_as_stored(statements.position()))
 }
 

@@ -14,7 +14,8 @@ const PROOFS: &[(&[Guard], &[Rule])] = &[
     (&[LockInSettle], &[I5]),
     (&[LockAtSplit, SeqAtSplit], &[I2, Once, Tiles]),
     (&[HolderAtSplit, TokenAtSplit], &[I3]),
-    (&[LockAtNumber], &[Tiles, Reasons]),
+    // The lock also keeps a taker from passing over the slice that is being made.
+    (&[LockAtNumber], &[Tiles, Reasons, I3]),
     (&[RollbackAfterError], &[I1, I2]),
     (&[Fence], &[I1, I3]),
     (&[Sweep], &[I4]),

@@ -170,11 +170,18 @@ pub struct BoxedLane {
     worker: u32,
     /// Without the guard: an error of the change is taken for its end.
     goes_on_after_errors: bool,
+    /// The next batch, begun after the last COMMIT.
+    ahead: Option<Result<Reply, Failure>>,
 }
 
 impl BoxedLane {
     pub fn open(here: &Here, process: Holder, worker: u32, goes_on_after_errors: bool) -> Result<Self, Failure> {
-        Ok(Self { wire: Wire::open(here, process)?, process, worker, goes_on_after_errors })
+        Ok(Self { wire: Wire::open(here, process)?, process, worker, goes_on_after_errors, ahead: None })
+    }
+
+    async fn ask_to_open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Reply, Failure> {
+        self.wire.phase = Phase::Begin;
+        self.wire.call(Request::Open(self.claim(lease), stretch.rows)).await
     }
 
     fn claim(&self, lease: &SliceLease) -> Claim {
@@ -186,8 +193,10 @@ impl BoxedLane {
 #[async_trait]
 impl Lane for BoxedLane {
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
-        self.wire.phase = Phase::Begin;
-        let reply = self.wire.call(Request::Open(self.claim(lease), stretch.rows)).await?;
+        let reply = match self.ahead.take() {
+            Some(reply) => reply?,
+            None => self.ask_to_open(lease, stretch).await?,
+        };
         let Reply::Opened(opened) = reply else { unreachable!("an opening is answered so") };
         Ok(opened.map(|Opened { seq, after, through, rows, .. }| {
             let range = KeyRange { after: after.map(tables::key), through: tables::key(through) };
@@ -239,7 +248,15 @@ impl Lane for BoxedLane {
         self.wire.script("commit").await.map(drop)
     }
 
+    /// In two messages, so that anything may happen between; the second fails when the batch is opened.
+    async fn commit_and_go_on(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<(), Failure> {
+        self.commit().await?;
+        self.ahead = Some(self.ask_to_open(lease, stretch).await);
+        Ok(())
+    }
+
     async fn rollback(&mut self) {
+        self.ahead = None;
         self.wire.rollback().await;
     }
 

@@ -8,7 +8,7 @@ use super::server::Fate;
 use super::session::BoxedLane;
 use super::tables::SliceId;
 use super::world::Wait;
-use crate::db::{Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord, Split, Wanted};
+use crate::db::{Applied, Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord, Split, Wanted};
 use crate::engine::answer::{Answer, Streak, Tried, answer};
 use crate::engine::batch::{self, Committed, Ended, Interrupted};
 use crate::engine::errand::{Errand, Unsettled};
@@ -27,7 +27,8 @@ const LEAST_HALF: u64 = 2;
 pub async fn work(ground: Ground, number: u32) -> Result<(), Failure> {
     // The stopwatch reads a clock, and nobody here reads the stopwatch.
     let time = TimeLedger::new(1, Instant::now()).stopwatch(0);
-    let mut worker = Worker { ground, number, time, streak: Streak::default(), lane: None, next: Errand::Change };
+    let mut worker =
+        Worker { ground, number, time, streak: Streak::default(), lane: None, next: Errand::Change, begun: None };
     while let Some(slice) = worker.next_slice().await {
         worker.next = Errand::Change;
         let walked = worker.walk(&slice).await;
@@ -46,6 +47,8 @@ struct Worker {
     streak: Streak,
     lane: Option<Box<dyn Lane>>,
     next: Errand,
+    /// As that of `Worker`.
+    begun: Option<Stretch>,
 }
 
 enum Turn {
@@ -132,11 +135,13 @@ impl Worker {
     async fn walk(&mut self, slice: &SliceRecord) -> Result<bool, Failure> {
         let lease = self.ground.slice_lease(slice);
         loop {
-            if !self.ground.pass_gate().await {
+            if !self.passes().await {
                 return Ok(false);
             }
             let turn = self.turn(slice, &lease).await;
-            self.ground.change(|process| process.in_hand -= 1);
+            if self.begun.is_none() {
+                self.ground.change(|process| process.in_hand -= 1);
+            }
             match turn? {
                 Turn::GoOn => {}
                 Turn::SliceDone => return Ok(true),
@@ -144,6 +149,21 @@ impl Worker {
                 Turn::After(delay) => self.rests(delay).await,
             }
         }
+    }
+
+    /// As `Worker::pass` does.
+    async fn passes(&mut self) -> bool {
+        if self.begun.is_some() {
+            if self.ground.gate_is_open() {
+                return true;
+            }
+            self.begun = None;
+            if let Some(lane) = &mut self.lane {
+                lane.rollback().await;
+            }
+            self.ground.change(|process| process.in_hand -= 1);
+        }
+        self.ground.pass_gate().await
     }
 
     async fn rests(&self, delay: i64) {
@@ -155,6 +175,7 @@ impl Worker {
         let settling = self.next.is_settling();
         if self.lane.as_ref().is_none_or(|lane| lane.is_closed()) {
             self.next = std::mem::take(&mut self.next).over_another_connection();
+            self.begun = None;
             self.lane = match self.connect() {
                 Ok(lane) => Some(lane),
                 Err(failure) => {
@@ -167,9 +188,16 @@ impl Worker {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, *unsettled).await;
         }
-        let stretch = next.stretch(self.ground.sizing(slice.pass, |sizing| sizing.rows()), Scan::every_row());
+        let ground = &self.ground;
+        let sized = || next.stretch(ground.sizing(slice.pass, |sizing| sizing.rows()), Scan::every_row());
+        let stretch = self.begun.take().unwrap_or_else(sized);
+        // Chance says what the gate and other workers say elsewhere.
+        let ahead = |_: &OpenBatch, _: Applied| {
+            let goes_on = matches!(next, Errand::Change) && ground.here.world().chance.one_in(2);
+            (goes_on && ground.gate_is_open()).then(sized)
+        };
         let aside = |failure| RowAside { failure, limit: self.ground.job.quarantine_limit, keep_detail: false };
-        let ended = batch::run(lane.as_mut(), lease, stretch, next.deed(aside), &self.time).await;
+        let ended = batch::run(lane.as_mut(), lease, stretch, next.deed(aside), &ahead, &self.time).await;
         self.tell(|| words(&ended));
         match ended {
             Ok(Ended::Committed(committed)) => Ok(self.committed(&next, slice, &committed)),
@@ -231,6 +259,7 @@ impl Worker {
         self.ground.here.change(self.ground.process, |process| process.strange_looks = 0);
         self.streak = Streak::default();
         self.next = done.committed(&committed.batch);
+        self.begun = committed.next;
         if let (Errand::Change | Errand::Settle(..), Some(rows)) = (done, committed.batch.rows) {
             let cost = Cost { rows, took: Duration::ZERO, wal_bytes: None };
             self.ground.sizing(slice.pass, |sizing| sizing.note(cost));
@@ -302,7 +331,8 @@ impl Worker {
 
 fn words(ended: &Result<Ended, Interrupted>) -> String {
     match ended {
-        Ok(Ended::Committed(Committed { batch, applied, .. })) => {
+        Ok(Ended::Committed(committed)) => {
+            let Committed { batch, applied, .. } = &**committed;
             format!("committed {} ({} rows, seq {})", batch.range, applied.rows, batch.seq)
         }
         Ok(Ended::NotOurs) => "not ours".into(),
@@ -320,6 +350,11 @@ impl Ground {
     fn slice_lease(&self, slice: &SliceRecord) -> SliceLease {
         let (pass, number, token) = (slice.pass, slice.number, slice.token);
         SliceLease { run: 1, pass, number, route: Route::default(), token, holder: self.process.to_string() }
+    }
+
+    /// Whether the gate is open to a worker with a batch in hand.
+    fn gate_is_open(&self) -> bool {
+        self.here.of(self.process, |process| !process.stopped && !process.paused)
     }
 
     /// Waits until a batch may begin, and has it in hand. `false`: none may any more.

@@ -8,7 +8,24 @@ use crate::engine::halving::{self, Then};
 use crate::event::Bucket;
 use crate::pace::Passed;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+
+/// One of those who try to take a part of a slice, until it is dropped.
+struct Taker<'a>(&'a AtomicU32);
+
+impl<'a> Taker<'a> {
+    fn among(takers: &'a AtomicU32) -> Self {
+        takers.fetch_add(1, Ordering::Relaxed);
+        Self(takers)
+    }
+}
+
+impl Drop for Taker<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Worker<'_> {
     /// The slice to walk next; the worker has it from now on. `None`: nothing is left that is worth it, or the gate lets
@@ -22,6 +39,7 @@ impl Worker<'_> {
     }
 
     async fn half_of_another(&mut self) -> Option<SliceRecord> {
+        let _taker = Taker::among(&self.crew.takers);
         let (mut too_short, mut tries, mut delays) = (BTreeSet::new(), 0, backoff::delays());
         while let Some((from, about)) = self.crew.largest_of_others(self.number, &too_short) {
             let class = match self.halve(&from, about).await? {

@@ -32,7 +32,7 @@ async fn a_backend_that_is_killed_while_it_commits_is_settled_before_the_next_ba
     let items = slow_to_commit(&target).await;
     let mut runner = target.start(&["run", &items.job.path]);
     let committing = "select pid from pg_stat_activity where datname = current_database()
-                      and application_name = 'tidegate' and query = 'commit' and wait_event = 'PgSleep'";
+                      and application_name = 'tidegate' and query like 'commit%' and wait_event = 'PgSleep'";
     for _ in 0..3 {
         runner.brings("a COMMIT that rests", async || !target.column(committing).await.is_empty()).await;
         let kill = format!("select count(pg_terminate_backend(pid)) from ({committing}) as c");

@@ -8,6 +8,7 @@ promises!(on [every_postgres]:
     a_range_that_stays_locked_is_set_aside_and_walked_last,
     the_end_of_a_slice_that_stays_locked_is_walked_last,
     a_table_that_somebody_keeps_holds_the_run_with_their_name,
+    a_batch_that_cannot_begin_with_the_commit_of_the_last_is_begun_again,
 );
 promises!(on [sqlite]:
     a_file_that_somebody_keeps_holds_the_run_until_they_let_go,
@@ -110,4 +111,24 @@ async fn shown(target: &Target, items: &Counted, words: &str) -> String {
     });
     seen.await;
     shown.swap_remove(shown.len() - 1)
+}
+
+/// Nothing slows the run down, so each batch begins together with the COMMIT of the last: that is answered, whatever becomes of
+/// what was begun.
+async fn a_batch_that_cannot_begin_with_the_commit_of_the_last_is_begun_again(target: Target) {
+    let sections = add_one("items", &(batches_by(1, 20) + "lock_timeout = \"100ms\"\n"));
+    let items = Counted::with_job(&target, 40_000, &sections).await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    for _ in 0..3 {
+        let goal = batches(&target).await + 50;
+        runner.brings("batches before the next lock", async || batches(&target).await >= goal).await;
+        // Asked for while a batch is in hand, as a rule, and granted between its COMMIT and the next look at the table.
+        let lock = target.lock("lock table items in access exclusive mode").await;
+        let before = batches(&target).await;
+        shown(&target, &items, "; process ").await;
+        assert_eq!(batches(&target).await, before, "no batch is lost or counted twice while the table is kept");
+        lock.release().await;
+    }
+    runner.end().await.exits(0);
+    items.was_applied_exactly_once(&target).await;
 }

@@ -94,6 +94,11 @@ impl Target {
         Self { url, pooler: Some(pooler), ..self }
     }
 
+    /// Where the program reaches it: the server's socket, or the pooler's.
+    pub(crate) fn socket_folder(&self) -> &Path {
+        self.pooler.as_ref().map_or_else(|| self.cluster().socket_folder(), Pooler::socket_folder)
+    }
+
     /// The server's own URL, whatever stands before it.
     pub(crate) fn direct_url(&self) -> String {
         match &self.pooler {

@@ -31,7 +31,7 @@ impl TurnCounter {
     pub(crate) fn before(target: &mut Target) -> Self {
         let folder = TempDir::with_prefix_in("tidegate-turns-", "/tmp").expect("a folder in /tmp");
         let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");
-        let server = target.cluster().socket_folder().to_owned();
+        let server = target.socket_folder().to_owned();
         let through = target.url.replace(server.to_str().unwrap(), folder.path().to_str().unwrap());
         let url_without = std::mem::replace(&mut target.url, through);
         let turns = Arc::<Mutex<BTreeMap<usize, Turns>>>::default();

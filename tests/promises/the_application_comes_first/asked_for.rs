@@ -4,6 +4,7 @@ use crate::support::{Counted, SlowRun, Target, add_one, batches, batches_by, bat
 use rustix::process::Signal;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+promises!(on [postgres_15]: a_hold_leaves_no_transaction_open);
 promises!(on [postgres_15, sqlite]:
     outside_its_windows_a_run_is_held_until_the_next_one,
     until_window_closes_ends_at_once_where_none_is_open,
@@ -58,6 +59,25 @@ async fn a_hold_file_stops_the_run_within_one_batch(target: Target) {
     } else {
         run.ends_well(&target).await;
     }
+}
+
+/// A batch begins with the COMMIT of the last. What a hold finds begun is given back, or it would keep its locks for as long.
+async fn a_hold_leaves_no_transaction_open(target: Target) {
+    let file = target.folder().join("hold");
+    let pace = format!("[pace]\nhold_file = \"{}\"\n", file.display());
+    let items = Counted::with_job(&target, 100_000, &add_one("items", &(batches_of(10) + &pace))).await;
+    // The server would end a transaction that nobody goes on with after half of a lease.
+    let mut run = SlowRun { runner: target.start(&["run", &items.job.path, "--lease", "1h"]), items };
+    // Not before the run has come to its full speed.
+    let goes_on =
+        "select count(*) from pg_stat_activity where datname = current_database() and query like 'commit; begin%'";
+    run.runner.brings("a batch that begins with a COMMIT", async || target.number(goes_on).await > 0).await;
+    std::fs::write(&file, "").expect("a file");
+    run.is_held(&target, "hold-file").await;
+    target.execute("select from tidegate.slice for update nowait").await;
+    std::fs::remove_file(&file).expect("the file");
+    run.goes_on(&target).await;
+    run.ends_well(&target).await;
 }
 
 /// An upper bound of a speed, and so no matter of how fast this machine is.

@@ -138,9 +138,10 @@ impl Place {
         }
     }
 
-    /// Between two transactions everything begins anew. The length, where it was a batch that was committed.
+    /// Between two transactions everything begins anew, also where the next has begun together with the COMMIT of the last. The
+    /// length, where it was a batch that was committed.
     fn end_of_batch(&mut self, message: &Message) -> Option<Length> {
-        if !message.ends_transaction() {
+        if !(message.ends_transaction() || self.committed && message.is_ready()) {
             return None;
         }
         let messages = std::mem::take(&mut self.in_transaction);

@@ -48,10 +48,10 @@ pub(in crate::torture) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// A worker sends COMMIT.
+    /// A worker sends COMMIT, alone or before its next batch begins.
     pub(in crate::torture) fn commits_batch(&self) -> bool {
-        let ends = |sql: &str| sql.trim_end_matches([';', ' ']).to_ascii_lowercase().ends_with("commit");
-        self.walks && self.from == Side::Program && self.text.is_some_and(ends)
+        let commits = |sql: &str| sql.starts_with("commit");
+        self.walks && self.from == Side::Program && self.text.is_some_and(commits)
     }
 
     /// A slice is read under its lock, to learn what was committed.
