@@ -3,20 +3,21 @@
 //! beginning, up to five: `commit` alone, and a change without a name is parsed, then run. A look for rows in scope takes
 //! two more. Knows neither retries nor slices beyond the one it is given.
 
+mod messages;
+
 use super::connect::PostgresSession;
-use super::opened;
-use super::opening::{self, End};
-use super::prepared::{Planned, Prepared};
-use super::range::{change, change_by_name, key_at, last_in_scope, narrowed};
+use super::opening::End;
+use super::prepared::Prepared;
+use super::range::{change, key_at, last_in_scope, narrowed};
 use super::span;
-use super::spelling::{BY_INDEX, after_look_up, bound, key_values, place_expression, settings};
+use super::spelling::{BY_INDEX, bound, key_values, place_expression, settings};
 use super::split::{self, Middle};
 use super::wake::Wake;
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
-use crate::db::ledger::{self, LockedAside, checkpoint};
+use crate::db::ledger::{self, LockedAside};
 use crate::db::session::{Row, Session, first_text};
-use crate::db::statement::{BatchStatements, ChangeStatement, Rows};
+use crate::db::statement::{BatchStatements, Rows};
 use crate::db::{
     Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
     TriedAside, Wanted,
@@ -26,6 +27,7 @@ use crate::key::KeyRange;
 use crate::pace::{Look, Stretch};
 use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
+use messages::Ahead;
 use std::time::{Duration, Instant};
 
 /// How much longer than the server's own statement timeout a call may stay unanswered.
@@ -51,13 +53,6 @@ pub(super) struct PostgresLane {
     open_below: bool,
     wake: Wake,
     ahead: Option<Ahead>,
-}
-
-/// A batch that was begun together with the COMMIT of the last.
-struct Ahead {
-    lease: SliceLease,
-    stretch: Stretch,
-    opened: Result<Vec<Row>, Failure>,
 }
 
 impl PostgresLane {
@@ -113,76 +108,6 @@ impl PostgresLane {
             "the server, the table or its columns are not those the run was planned on; \
              nothing was written. Look at what changed, then start over with `run --restart`",
         ))
-    }
-
-    /// Whether the transaction keeps that very range. Any other is bound, for a round trip more.
-    fn keeps(&self, range: &KeyRange) -> bool {
-        self.kept.as_ref() == Some(range)
-    }
-
-    /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it. The
-    /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
-    fn opening(&self, lease: &SliceLease, stretch: Stretch, end: End) -> String {
-        let words = opening::words(lease, stretch);
-        let select = self.prepared.by_name(&self.opening_to_prepare(end), &words, Planned::Once);
-        let select = select.unwrap_or_else(|| opening::select(&self.statements, end, &words));
-        let then = after_look_up(self.statements.work());
-        format!("begin; {}; {BY_INDEX}; {select}; {then}", self.settings)
-    }
-
-    fn opening_to_prepare(&self, end: End) -> String {
-        opening::select(&self.statements, end, &opening::places())
-    }
-
-    /// What the opening tells, which may have been asked together with the last COMMIT.
-    async fn opened(&mut self, lease: &SliceLease, stretch: Stretch, end: End) -> Result<Vec<Row>, Failure> {
-        match self.ahead.take() {
-            Some(ahead) if ahead.lease == *lease && ahead.stretch == stretch => return ahead.opened,
-            Some(_) => self.session.rollback().await,
-            None => {}
-        }
-        let text = self.opening_to_prepare(end);
-        if self.prepared.wants(&text) && self.prepare_opening(&text).await.is_err() {
-            // Said in its own words, it will tell what is wrong.
-            self.session.rollback().await;
-        }
-        self.session.script(&self.opening(lease, stretch, end)).await
-    }
-
-    /// In a transaction of its own, whose end it outlives: how the server reads it depends on the settings of a batch.
-    async fn prepare_opening(&mut self, text: &str) -> Result<(), Failure> {
-        self.session.script(&format!("begin; {}", self.settings)).await?;
-        self.prepared.prepare(&mut self.session, &opening::TYPES, text).await?;
-        self.session.script("rollback").await.map(drop)
-    }
-
-    /// Records the range that the transaction keeps: one message without values.
-    async fn checkpoint_kept(
-        &mut self,
-        lease: &SliceLease,
-        batch: &OpenBatch,
-        applied: Applied,
-    ) -> Result<Option<Checkpointed>, Failure> {
-        let (words, end) = (checkpoint::words(lease, batch, applied), opened::end());
-        let text = checkpoint::statement(Dialect::Postgres, &end, &checkpoint::places(1));
-        self.prepared.prepare(&mut self.session, &checkpoint::TYPES, &text).await?;
-        let by_name = self.prepared.by_name(&text, &words, Planned::Once);
-        let sql = by_name.unwrap_or_else(|| checkpoint::statement(Dialect::Postgres, &end, &words));
-        Ok(checkpoint::checkpointed(batch, &self.session.script(&sql).await?))
-    }
-
-    /// The change by its name. `None`: it has none, or the transaction does not keep its range.
-    async fn change_by_name(&mut self, rows: Rows, range: &KeyRange) -> Option<Result<Applied, Failure>> {
-        if !self.prepared.keeps_changes() || !self.keeps(range) {
-            return None;
-        }
-        let [ChangeStatement { sql, counted_by }] = self.statements.change(rows).try_into().ok()?;
-        let values = opened::values(range.after.is_none(), self.statements.position().len());
-        if let Err(failure) = self.prepared.prepare(&mut self.session, &vec!["text"; values.len()], &sql).await {
-            return Some(Err(failure));
-        }
-        let by_name = self.prepared.by_name(&sql, &values, Planned::EachTime)?;
-        Some(change_by_name(&mut self.session, &by_name, counted_by).await)
     }
 
     /// Takes the statements along for another part of the table, or another way through it.
