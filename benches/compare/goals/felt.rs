@@ -13,19 +13,21 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Three ways to leave something over; one of them must keep the promise. Two workers are as many as two cores carry: without
-/// pace they leave nothing.
-const PACED: [Manner; 3] = [
+/// Ways to leave something over; one of them must keep the promise. Two workers are as many as two cores carry: without
+/// pace they leave nothing. The last one's pace is its batches: whoever waits for a core or a row waits for no more than one.
+const PACED: [Manner; 5] = [
     Manner { pace: Pace::Probe, ..Manner::plain(2) },
     Manner { pace: Pace::Probe, sizes: Sizes::Short, ..Manner::plain(2) },
     Manner { pace: Pace::Duty, sizes: Sizes::Short, ..Manner::plain(1) },
+    Manner { pace: Pace::Probe, sizes: Sizes::Few, ..Manner::plain(1) },
+    Manner { sizes: Sizes::Few, ..Manner::plain(1) },
 ];
 
 /// What one way came to in one round.
 struct Spared {
     /// The 99th percentile, as a multiple of the idle server's.
     harm: f64,
-    /// Of the speed that the same job has without pace.
+    /// Of the speed that as many workers have without pace, in batches of sizes as they come.
     share: f64,
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn application(bench: &mut Workbench<'_>) -> Result<Finding> {
         reached: best.keeps_the_promise(),
         figure: format!("{} at {}", best.harm.bracketed(2), best.share.bracketed(2)),
         how: format!(
-            "{}; speed of that of the same job without pace; {} rows, rounds: {}",
+            "{}; speed of that of as many workers without pace, sizes as they come; {} rows, rounds: {}",
             each.collect::<Vec<_>>().join(", "),
             grouped(bench.rows()),
             rounds.len()
@@ -102,7 +104,7 @@ async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<(Vec<Optio
 
     let mut runs = Vec::new();
     for manner in PACED {
-        let unpaced = Contestant::Tidegate(Manner { pace: Pace::Nothing, ..manner });
+        let unpaced = Contestant::Tidegate(Manner::as_it_comes(manner.workers));
         let unpaced = bench.turn_beside(Some(&load), probe_p95, table, unpaced).await?.0;
         let turn = bench.turn_beside(Some(&load), probe_p95, table, Contestant::Tidegate(manner)).await;
         let paced = turn.inspect_err(|error| eprintln!("  no figures: {error:#}")).ok().map(|(run, _)| run);
