@@ -1,8 +1,10 @@
 //! Window, hold file, rate and duty: is the run held, or as slow as the job file asks, although nothing is measured?
 
-use crate::support::{Counted, SlowRun, Target, add_one, batches, batches_by, batches_of, promises, stays_held};
+use crate::support::{
+    Counted, SlowRun, Target, add_one, batches, batches_by, batches_of, promises, stays_held, within,
+};
 use rustix::process::Signal;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 promises!(on [postgres_15]: a_hold_leaves_no_transaction_open);
 promises!(on [postgres_15, sqlite]:
@@ -66,14 +68,16 @@ async fn a_hold_leaves_no_transaction_open(target: Target) {
     let file = target.folder().join("hold");
     let pace = format!("[pace]\nhold_file = \"{}\"\n", file.display());
     let items = Counted::with_job(&target, 100_000, &add_one("items", &(batches_of(10) + &pace))).await;
-    // The server would end a transaction that nobody goes on with after half of a lease.
-    let mut run = SlowRun { runner: target.start(&["run", &items.job.path, "--lease", "1h"]), items };
+    // The server would end a transaction that nobody goes on with, but not before half of the lease.
+    let mut run = SlowRun { runner: target.start(&["run", &items.job.path, "--lease", "5m"]), items };
     // Not before the run has come to its full speed.
     let goes_on =
         "select count(*) from pg_stat_activity where datname = current_database() and query like 'commit; begin%'";
     run.runner.brings("a batch that begins with a COMMIT", async || target.number(goes_on).await > 0).await;
     std::fs::write(&file, "").expect("a file");
-    run.is_held(&target, "hold-file").await;
+    let a_minute = Duration::from_secs(60);
+    run.shows_within(a_minute, &target, "hold-file").await;
+    within(a_minute, "no transaction is open", async || target.is_quiet().await).await;
     target.execute("select from tidegate.slice for update nowait").await;
     std::fs::remove_file(&file).expect("the file");
     run.goes_on(&target).await;
