@@ -149,6 +149,11 @@ impl Dialect {
     }
 }
 
+/// Places for the words of a statement that is prepared or bound, numbered from `first` on.
+pub(crate) fn places<const N: usize>(first: usize) -> [String; N] {
+    std::array::from_fn(|i| format!("${}", first + i))
+}
+
 /// What builds an index anew beside the application, as a person runs it. `None`: the name is none.
 pub fn reindex(schema: &str, index: &str) -> Option<String> {
     let [schema, index] = [Ident::new(schema).ok()?, Ident::new(index).ok()?];

@@ -1,7 +1,7 @@
 //! How far is a slice? The record that commits with the rows it covers: these statements run in the caller's
 //! transaction.
 
-use crate::db::dialect::{Dialect, literal};
+use crate::db::dialect::{Dialect, literal, places};
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Session, Value};
 use crate::db::{Applied, Checkpointed, OpenBatch, SliceLease};
@@ -33,11 +33,6 @@ pub(crate) fn words(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> 
     let [changed, scanned, still_in_scope, run, pass, number, seq, token] =
         numbers(lease, batch, applied).map(|number| number.to_string());
     [changed, scanned, still_in_scope, run, pass, number, seq, token, literal(&lease.holder)]
-}
-
-/// Places for the words in a statement that is prepared, from that number on.
-pub(crate) fn places(first: usize) -> [String; WORDS] {
-    std::array::from_fn(|i| format!("${}", first + i))
 }
 
 /// The statement, with the end of the batch in an expression and these words.

@@ -25,11 +25,6 @@ pub(super) fn words(lease: &SliceLease, stretch: Stretch) -> [String; WORDS] {
     [run.to_string(), pass.to_string(), number.to_string(), token.to_string(), literal(holder), rows.to_string()]
 }
 
-/// Places for the words in a statement that is prepared.
-pub(super) fn places() -> [String; WORDS] {
-    std::array::from_fn(|i| format!("${}", i + 1))
-}
-
 /// Where the range of a batch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {

@@ -2,7 +2,7 @@
 //! was asked together with the last COMMIT is not asked again. Knows neither when a step is due nor what follows from it.
 
 use super::PostgresLane;
-use crate::db::dialect::Dialect;
+use crate::db::dialect::{Dialect, places};
 use crate::db::failure::Failure;
 use crate::db::ledger::checkpoint;
 use crate::db::postgres::opened;
@@ -40,7 +40,7 @@ impl PostgresLane {
     }
 
     pub(super) fn opening_to_prepare(&self, end: End) -> String {
-        opening::select(&self.statements, end, &opening::places())
+        opening::select(&self.statements, end, &places(1))
     }
 
     /// What the opening tells, which may have been asked together with the last COMMIT.
@@ -73,7 +73,7 @@ impl PostgresLane {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
         let (words, end) = (checkpoint::words(lease, batch, applied), opened::end());
-        let text = checkpoint::statement(Dialect::Postgres, &end, &checkpoint::places(1));
+        let text = checkpoint::statement(Dialect::Postgres, &end, &places(1));
         self.prepared.prepare(&mut self.session, &checkpoint::TYPES, &text).await?;
         let by_name = self.prepared.by_name(&text, &words, Planned::Once);
         let sql = by_name.unwrap_or_else(|| checkpoint::statement(Dialect::Postgres, &end, &words));
