@@ -8,7 +8,7 @@ use super::{Output, Shared};
 use crate::engine;
 use crate::job::Pace;
 use crate::pace::{OnUnknown, Sizes};
-use crate::plan::{Estimate, Order, Plan, QueryPlan, Refusal, SampledBatch, Walking};
+use crate::plan::{Estimate, Lapping, Laps, Order, Plan, QueryPlan, Refusal, SampledBatch, Walking};
 use crate::quantity::Quantity;
 use serde_json::json;
 use std::path::Path;
@@ -65,6 +65,7 @@ fn record(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> serde_j
         "table_bytes": plan.table.bytes, "indexes": plan.table.indexes, "triggers": plan.table.triggers,
         "pace": pace(&plan.job.pace), "quarantine_limit": plan.quarantine_limit(), "key": key,
         "walk": { "order": plan.walking.order, "why": plan.walking.why, "scope_index": plan.walking.scope_index, "parts": plan.survey.legs.len() },
+        "laps": { "count": plan.lapping.laps.count, "stripe": plan.lapping.laps.stripe, "why": plan.lapping.why },
         "slices": plan.slices.len(), "workers": plan.workers, "batches": estimate.batches,
         "batch_rows": { "start": plan.sizes.start, "least": plan.sizes.least, "most": plan.sizes.most },
         "seconds": estimate.seconds, "wal_bytes": estimate.wal_bytes,
@@ -87,6 +88,7 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
     let key: Vec<_> = plan.work.key.iter().map(|part| format!("{} {}", part.name, part.sql_type)).collect();
     line("key", key.join(", "));
     line("walk", walk(plan));
+    line("laps", laps(plan));
     line("slices", format!("{}, cut by {}", plan.slices.len(), plan.survey.cut_by));
     let batch = &plan.job.batch;
     let workers = counted(plan.workers.into(), "worker");
@@ -121,6 +123,12 @@ fn walk(plan: &Plan) -> String {
         parts => format!("; {} one after the other", counted(parts as u64, "partition")),
     };
     format!("{order}{parts}: {why}{index}")
+}
+
+/// How often each stretch is gone over, and why so.
+fn laps(plan: &Plan) -> String {
+    let Lapping { laps: Laps { count, .. }, why } = &plan.lapping;
+    format!("{count}: {why}")
 }
 
 /// What may slow or hold the run, one thing a line.

@@ -3,7 +3,7 @@
 
 use super::{Class, Failure, QuarantinedRow, SliceRecord};
 use crate::key::{Key, KeyRange};
-use crate::pace::Stretch;
+use crate::pace::{Stretch, is_dense};
 use crate::plan::Route;
 use async_trait::async_trait;
 
@@ -24,6 +24,32 @@ pub struct SliceLease {
     pub holder: String,
 }
 
+/// Of which lap a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lap {
+    /// From 0.
+    pub number: u32,
+    /// How many laps its circuit has; 1 where rows are sought that are to be changed as the walk comes by.
+    pub of: u32,
+    /// In the first lap: the circuit ends where this batch does.
+    pub closes: bool,
+}
+
+impl Lap {
+    /// Of a slice that is in this lap of so many. At the beginning of a circuit the batch's stretch says how many that has.
+    pub(crate) fn of_batch(number: u32, of: u32, begins: bool, stretch: Stretch) -> Self {
+        match begins && number == 0 && stretch.laps == 1 {
+            true => Self { number, of: 1, closes: true },
+            false => Self { number, of, closes: stretch.closes_circuit },
+        }
+    }
+
+    /// Whether it is one of several.
+    pub fn is_one_of_many(&self) -> bool {
+        self.of > 1
+    }
+}
+
 /// A transaction that has begun and knows its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenBatch {
@@ -37,6 +63,8 @@ pub struct OpenBatch {
     pub in_scope: Option<u32>,
     /// Keys that have room in the range, where they are whole numbers: it has no more rows. `None` where that cannot be told.
     pub span: Option<u64>,
+    /// Of which lap it is; `None` where its slice is not walked in laps.
+    pub lap: Option<Lap>,
     /// The slice's partition is none of the table's any more, so none of its rows are.
     pub gone: bool,
     /// Where the server's write-ahead log was; `None` where that cannot be told.
@@ -47,6 +75,25 @@ impl OpenBatch {
     /// Rows of its range that were counted: all of them, or those in scope where only they were asked for.
     pub fn counted(&self) -> Option<u32> {
         self.rows.or(self.in_scope)
+    }
+
+    /// How many rows it has done with, of which it changed these. The last range of a slice was not counted by its look-up: at
+    /// least the changed rows were read. In laps each row is looked at several times, and counts once.
+    pub fn rows_scanned(&self, applied: Applied) -> u64 {
+        let is_one_of_many = self.lap.is_some_and(|lap| lap.is_one_of_many());
+        self.rows.filter(|_| !is_one_of_many).map_or(applied.rows, u64::from)
+    }
+
+    /// How many of its old versions nothing but a vacuum takes away. In laps that is the first one's share: the old versions of
+    /// later ones make room for what comes after them.
+    pub fn left_dead(&self, applied: Applied) -> u64 {
+        applied.rows.div_ceil(self.lap.map_or(1, |lap| lap.of.into()))
+    }
+
+    /// Whether it changed nearly every row that may be in its range: keys are rows then, and stripes of the same size.
+    pub fn is_dense(&self, applied: Applied) -> bool {
+        let laps = self.lap.map_or(1, |lap| lap.of);
+        is_dense(self.span, applied.rows.saturating_mul(laps.into()))
     }
 
     /// The same, in whose range the look-up saw so many rows in scope.
@@ -172,8 +219,8 @@ pub trait Lane: Send {
     /// server and table, and finds how far the batch goes. `None`: the slice is not ours to walk now.
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure>;
 
-    /// Changes the rows of the range; in a sweep without those that are set aside.
-    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure>;
+    /// Changes the rows of the batch's range and lap; in a sweep without those that are set aside.
+    async fn apply(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure>;
 
     /// Records the range as done, as the last statement. `None`: the slice is not ours any more; roll back.
     async fn checkpoint(

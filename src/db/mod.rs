@@ -34,14 +34,14 @@ pub use blocker::Blocker;
 pub use dialect::{Dialect, reindex};
 pub use failure::{Class, Failure, RowFault};
 pub use lane::{
-    Applied, Checkpointed, Lane, OpenBatch, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff, TriedAside,
-    Wanted,
+    Applied, Checkpointed, Lane, Lap, OpenBatch, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
+    TriedAside, Wanted,
 };
 pub(crate) use ledger::MEND;
 pub use ledger::{
     Asked, Beat, Happening, Held, Ledger, Move, Moved, NewOverrides, NewPass, NewRun, NewSubmission, Override,
-    QuarantinedRow, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, Set, SliceRecord, Submitted, Success, Taken,
-    TimeSpent,
+    QuarantinedRow, RecordedEvent, Report, RunRecord, SCHEMA_VERSION, Set, SliceCircuit, SliceRecord, Submitted,
+    Success, Taken, TimeSpent,
 };
 pub use named::Named;
 pub use postgres::PostgresUrl;
@@ -54,7 +54,9 @@ pub use vacuum::{DeadPart, DeadRows, GiveUp, VacuumEnd, VacuumOrder};
 /// a file for state tables without a server.
 #[cfg(test)]
 pub(crate) mod wire {
+    pub(crate) use super::dialect::places;
     pub(crate) use super::failure::{Circumstances, Phase};
+    pub(crate) use super::ledger::checkpoint::statement as checkpoint_statement;
     pub(crate) use super::ledger::{carve, checkpoint, left, locked_seq, set_row_aside, split};
     pub(crate) use super::postgres::class_of;
     pub(crate) use super::session::{Row, Session, Value, first_text};

@@ -20,6 +20,8 @@ pub enum Rows {
     Range {
         /// Whether there is no `after`.
         open_below: bool,
+        /// Only those of this lap, of so many; `None`: all.
+        lap: Option<(u32, u32)>,
     },
     /// The same without the rows that this run has set aside.
     RangeWithoutQuarantined {
@@ -30,6 +32,13 @@ pub enum Rows {
     },
     /// The row of one key.
     One,
+}
+
+impl Rows {
+    /// All rows of a range.
+    pub fn all(open_below: bool) -> Self {
+        Self::Range { open_below, lap: None }
+    }
 }
 
 /// The statements of one [`Work`] along one [`Route`].
@@ -198,6 +207,19 @@ impl BatchStatements {
         self.between(after.as_deref(), &through)
     }
 
+    /// Whether a row is one of those that this lap (an expression) of so many changes: by its key where that has whole numbers,
+    /// whose neighbours mostly lie in one block; by its place where the walk goes by places. The key's last column is the one
+    /// that tells neighbours apart.
+    pub fn is_of_lap(&self, lap: &str, of: u32) -> String {
+        let last = self.position.last().map(qualified).unwrap_or_default();
+        let stripe = match self.route.order {
+            Order::Key => format!("({last} / {})", self.route.laps.stripe),
+            // Neighbours in a block differ in one small number, which nothing but a hash tells cheaply.
+            Order::Physical => format!("hashtid({last})"),
+        };
+        format!("({stripe} & {}) = {lap}", of - 1)
+    }
+
     fn parameters(&self, first: usize, columns: &[KeyColumn]) -> Vec<String> {
         let columns = columns.iter().enumerate();
         columns.map(|(i, column)| self.dialect.key_parameter(first + i, column)).collect()
@@ -205,7 +227,10 @@ impl BatchStatements {
 
     fn rows_of(&self, rows: Rows) -> String {
         let range = match rows {
-            Rows::Range { open_below } => self.range_condition(open_below),
+            Rows::Range { open_below, lap: None } => self.range_condition(open_below),
+            Rows::Range { open_below, lap: Some((lap, of)) } => {
+                format!("{} and {}", self.range_condition(open_below), self.is_of_lap(&lap.to_string(), of))
+            }
             Rows::RangeWithoutQuarantined { open_below, run } => {
                 let aside = self.dialect.is_quarantined(&self.work.key, run);
                 let without = aside.map(|aside| format!(" and not {aside}")).unwrap_or_default();

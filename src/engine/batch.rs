@@ -165,7 +165,7 @@ async fn prepare(
 }
 
 async fn apply(lane: &mut dyn Lane, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
-    let applied = lane.apply(lease, &batch.range).await;
+    let applied = lane.apply(lease, batch).await;
     let applied = applied.map_err(|f| f.while_doing(format!("change {}", batch.range)))?;
     kill_point("batch-applied");
     if applied.still_in_scope > 0 && lease.route.order == Order::Physical {

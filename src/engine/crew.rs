@@ -162,9 +162,9 @@ impl Crew {
     /// Tells of a committed batch.
     pub(super) fn batch_committed(&self, slice: &SliceRecord, committed: &Committed) {
         let rows = committed.applied.rows;
-        let scanned = committed.batch.rows.map_or(rows, u64::from);
+        let scanned = committed.batch.rows_scanned(committed.applied);
         let progress = self.tally.add(slice.pass, slice.number, rows, scanned, committed.ends_slice);
-        self.dead.send_modify(|dead| *dead += rows);
+        self.dead.send_modify(|dead| *dead += committed.batch.left_dead(committed.applied));
         let range = committed.batch.range.clone();
         let Committed { took, wal_bytes, .. } = *committed;
         self.send(Event::BatchCommitted { range, rows, scanned, took, wal_bytes, progress });

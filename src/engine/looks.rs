@@ -27,7 +27,8 @@ impl Crew {
     pub(super) fn scan_of(&self, slice: &SliceRecord) -> Scan {
         let scan = *self.scan(slice.pass);
         // No index has rows in the order of their places.
-        scan.by_index(scan.is_by_index() && slice.route.order == Order::Key)
+        let scan = scan.by_index(scan.is_by_index() && slice.route.order == Order::Key);
+        scan.in_laps(slice.route.laps.count, slice.route.laps.stripe)
     }
 
     fn scan(&self, pass: i64) -> MutexGuard<'_, Scan> {
@@ -37,8 +38,23 @@ impl Crew {
     /// A batch that was to change rows is durable.
     pub(super) fn found(&self, slice: &SliceRecord, committed: &Committed) {
         let Committed { batch, applied, took, stretch, .. } = committed;
+        let was_cut_short = match stretch.look {
+            Look::Count => batch.rows.is_none(),
+            Look::Span => batch.span.is_some_and(|keys| keys < stretch.covers().into()),
+            Look::Among(_) | Look::ByIndex => false,
+        };
+        // What is left at the end of a slice or a circuit may be one row, and tells nothing of those before it.
+        if was_cut_short {
+            return;
+        }
         let looked_to_the_end = batch.in_scope.is_none_or(|rows| rows < stretch.rows);
-        self.scan(slice.pass).note(Found { stretch: *stretch, changed: applied.rows, looked_to_the_end, took: *took });
+        // By the key all rows are counted, by places those of the lap.
+        let counted_for = match (stretch.look, slice.route.order) {
+            (Look::Count, Order::Key) => batch.lap.map_or(1, |lap| lap.of),
+            _ => 1,
+        };
+        let changed = applied.rows.saturating_mul(counted_for.into());
+        self.scan(slice.pass).note(Found { stretch: *stretch, changed, looked_to_the_end, took: *took });
     }
 
     /// The server gave a batch up that went so far. `by_lock`: one of its rows was somebody else's, and only rows in scope

@@ -14,6 +14,7 @@ mod answer;
 mod backoff;
 mod batch;
 mod board;
+mod circuit;
 mod control;
 mod crew;
 mod errand;

@@ -107,7 +107,7 @@ impl Passes<'_> {
         let Some(bound) = &self.extent.bound else { return Ok(true) };
         let last = self.control.call(async |_| database.last_key_above(work, bound).await).await?;
         let added = last.map(|through| KeyRange { after: Some(bound.clone()), through });
-        if self.extent.walk.iter().all(|end| end.route.is_plain()) {
+        if self.extent.walk.iter().all(|end| end.route.is_by_key()) {
             let again = NewPass::Again { added: added.as_ref() };
             return self.control.call(async |ledger| ledger.add_pass(run, pass, holder, again).await).await;
         }

@@ -3,7 +3,7 @@
 use crate::db::{Database, Failure};
 use crate::job::{Batch, Job};
 use crate::key::KeyRange;
-use crate::plan::{Plan, Refusal, SampledBatch, resolve, slice_count, tile, walking};
+use crate::plan::{Plan, Refusal, SampledBatch, lapping, resolve, slice_count, tile, walking};
 
 /// Plans a job on a database. Reads only.
 ///
@@ -24,7 +24,9 @@ pub async fn plan(database: &dyn Database, job: &Job) -> Result<Result<Plan, Vec
     };
     let slices = slice_count(table.estimated_rows, resolved.sizes.start, resolved.workers);
     let survey = database.survey(&resolved.work, resolved.sizes.start, slices, walking.order).await?;
-    Ok(Ok(Plan::new(job.clone(), resolved, table, walking, survey)))
+    Ok(lapping(job, &table, &resolved, &walking, &survey.legs)
+        .map(|lapping| Plan::new(job.clone(), resolved, table, walking, lapping, survey))
+        .map_err(|refusal| vec![refusal]))
 }
 
 /// Runs `count` batches spread over the key range, and rolls each back. Fewer where the key range cannot be cut into as

@@ -64,6 +64,7 @@ mod tests {
             route: crate::plan::Route::default(),
             range: KeyRange { after: None, through: Key::new(vec!["9".into()]) },
             cursor: None,
+            circuit: crate::db::SliceCircuit::default(),
             seq: 0,
             rows_changed: 0,
             rows_scanned: 0,

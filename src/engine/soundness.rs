@@ -63,7 +63,7 @@ async fn examine(
 fn in_words(stray: Stray) -> &'static str {
     match stray {
         Stray::Unreadable => "a part of its keys cannot be read in the type of the key's column",
-        Stray::Outside => "cursor_key lies outside of the slice",
+        Stray::Outside => "cursor_key lies outside of the slice, or of its circuit",
     }
 }
 
@@ -93,6 +93,10 @@ fn flaw(slices: &[SliceRecord], extent: &Extent, key_columns: usize) -> Option<F
     if let Some((slice, what)) = slices.iter().find_map(|slice| Some((slice, own_flaw(slice, columns(slice))?))) {
         return Some(Flaw::of(slice, what));
     }
+    if let (Some(first), None) = (slices.first(), &extent.bound) {
+        // Without it nothing would be swept, whatever the ends of the walk are.
+        return Some(Flaw::of_pass(first.pass, NO_BOUND));
+    }
     let last_pass = slices.last().map_or(0, |slice| slice.pass);
     let of_pass = |pass: i64| slices.iter().filter(|slice| slice.pass == pass).collect::<Vec<_>>();
     // A slice that is not done below a later pass is no flaw: a crash may have taken back the end of the earlier one.
@@ -100,9 +104,14 @@ fn flaw(slices: &[SliceRecord], extent: &Extent, key_columns: usize) -> Option<F
 }
 
 fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
-    let SliceRecord { range, cursor, .. } = slice;
-    let keys =
-        [("after_key", range.after.as_ref()), ("through_key", Some(&range.through)), ("cursor_key", cursor.as_ref())];
+    let SliceRecord { range, cursor, circuit, .. } = slice;
+    let keys = [
+        ("after_key", range.after.as_ref()),
+        ("through_key", Some(&range.through)),
+        ("cursor_key", cursor.as_ref()),
+        ("circuit_after", circuit.after.as_ref()),
+        ("circuit_through", circuit.through.as_ref()),
+    ];
     for (name, key) in keys {
         let parts = key.map_or(key_columns, |key| key.parts().len());
         if parts != key_columns {
@@ -120,6 +129,12 @@ fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
     if let Some((name, _)) = counts.iter().find(|(_, count)| !(0..=MOST_ROWS).contains(count)) {
         return Some(format!("{name} is no count that batches add up to"));
     }
+    if !(0..slice.route.laps.count.into()).contains(&circuit.lap) {
+        return Some("lap is none of the slice's laps".to_owned());
+    }
+    if (circuit.lap > 0) != circuit.through.is_some() {
+        return Some("circuit_through is known in every lap but the first, and in no other".to_owned());
+    }
     match cursor {
         None if range.after.is_some() => {
             Some("cursor_key is null, and the slice does not begin at the open end".to_owned())
@@ -131,6 +146,8 @@ fn own_flaw(slice: &SliceRecord, key_columns: usize) -> Option<String> {
     }
 }
 
+const NO_BOUND: &str = "there are slices, and the run has no bound_key";
+
 /// More than any table has, and far enough below the end of the type for all slices to be summed up.
 const MOST_ROWS: i64 = 1 << 50;
 
@@ -139,9 +156,6 @@ const MOST_ROWS: i64 = 1 << 50;
 fn untiled(pass: i64, slices: &[&SliceRecord], ends: &[(&Route, &Key)]) -> Option<Flaw> {
     if let Some((place, _)) = (0..).zip(slices).find(|(place, slice)| slice.number != *place) {
         return Some(Flaw::of_pass(pass, format!("slice {place} is missing")));
-    }
-    if ends.is_empty() && !slices.is_empty() {
-        return Some(Flaw::of_pass(pass, "there are slices, and the run has no bound_key"));
     }
     let chains: Vec<_> = ends.iter().map(|(route, end)| (*end, in_order(slices, route))).collect();
     let is_in_order =
@@ -161,6 +175,7 @@ fn untiled(pass: i64, slices: &[&SliceRecord], ends: &[(&Route, &Key)]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::SliceCircuit;
     use crate::key::KeyRange;
 
     fn key(text: &str) -> Key {
@@ -175,6 +190,7 @@ mod tests {
             route: Route::default(),
             range: KeyRange { after: some(after), through: key(through) },
             cursor: some(cursor),
+            circuit: SliceCircuit::default(),
             seq: 3,
             rows_changed: 5,
             rows_scanned: 5,
@@ -226,6 +242,9 @@ mod tests {
             (|s| s[1].cursor = Some(key("1 5")), "pass 0, slice 1", "cursor_key does not have a part for each"),
             (|s| s[2].range.through = Key::new(vec![]), "pass 0, slice 2", "through_key does not have a part"),
             (|s| s[1].seq = -1, "pass 0, slice 1", "seq is no count"),
+            (|s| s[1].circuit.lap = 1, "pass 0, slice 1", "lap is none of the slice's laps"),
+            (|s| s[1].circuit.through = Some(key("18")), "pass 0, slice 1", "circuit_through is known"),
+            (|s| s[1].circuit.after = Some(key("1 2")), "pass 0, slice 1", "circuit_after does not have a part"),
             (|s| s[1].seq = i64::MAX, "pass 0, slice 1", "seq is no count"),
             (|s| s[0].rows_changed = -5, "pass 0, slice 0", "rows_changed is no count"),
             (|s| s[1].done = true, "pass 0, slice 1", "done is true, and cursor_key is not at through_key"),
@@ -251,9 +270,8 @@ mod tests {
         let mut slices = sweep();
         slices.iter_mut().filter(|slice| slice.pass == 1).for_each(|slice| slice.pass = 2);
         assert_eq!(flaw(&slices, &until("30"), 1).map(|flaw| flaw.place), Some("pass 1".to_owned()));
-        assert_eq!(
-            flaw(&walk(), &Extent::default(), 1).map(|flaw| flaw.what),
-            Some("there are slices, and the run has no bound_key".to_owned())
-        );
+        assert_eq!(flaw(&walk(), &Extent::default(), 1).map(|flaw| flaw.what), Some(NO_BOUND.to_owned()));
+        let ends_without_bound = Extent { bound: None, ..until("30") };
+        assert_eq!(flaw(&walk(), &ends_without_bound, 1).map(|flaw| flaw.what), Some(NO_BOUND.to_owned()));
     }
 }

@@ -119,6 +119,7 @@ mod tests {
             route: Route::default(),
             cursor: if done { Some(key(through)) } else { after.clone() },
             range: KeyRange { after, through: key(through) },
+            circuit: crate::db::SliceCircuit::default(),
             seq: 0,
             rows_changed: rows,
             rows_scanned: rows,

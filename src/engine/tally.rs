@@ -151,6 +151,7 @@ mod tests {
             route: Route::default(),
             range: KeyRange { after: None, through: Key::new(vec!["9".into()]) },
             cursor: None,
+            circuit: crate::db::SliceCircuit::default(),
             seq: 2,
             rows_changed: scanned,
             rows_scanned: scanned,

@@ -6,12 +6,13 @@ mod idle;
 mod mending;
 
 use super::batch::{self, Committed, Ended, Interrupted};
+use super::circuit::Circuit;
 use super::crew::Crew;
 use super::errand::{Errand, Unsettled};
 use super::recovery::{Met, Recovery};
 use crate::db::{Applied, Class, Failure, Lane, OpenBatch, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch, is_dense};
+use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -55,6 +56,7 @@ pub(super) async fn work(crew: &Crew, number: u32) -> Result<(), Failure> {
         next: Errand::Change,
         begun: None,
         is_dense: false,
+        circuit: Circuit::default(),
         lost: false,
     };
     let worked = worker.walk_all().await;
@@ -77,6 +79,7 @@ struct Worker<'a> {
     begun: Option<Stretch>,
     /// Whether the last batch of this slice found nearly every key to be a row.
     is_dense: bool,
+    circuit: Circuit,
     lost: bool,
 }
 
@@ -105,7 +108,7 @@ enum Turn {
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.next_slice().await {
-            (self.next, self.is_dense) = (Errand::Change, false);
+            (self.next, self.is_dense, self.circuit) = (Errand::Change, false, Circuit::default());
             let left = self.walk(&slice).await;
             match left {
                 Ok(Left::Dismissed) => self.crew.pool().give_back(self.number),
@@ -196,7 +199,8 @@ impl Worker<'_> {
         if let Errand::Settle(unsettled) = next {
             return self.settle(slice, lease, in_hand, *unsettled).await;
         }
-        let stretch = self.begun.take().unwrap_or_else(|| self.crew.stretch(&next, slice, self.is_dense));
+        let anew = || self.circuit.next(self.crew.stretch(&next, slice, self.is_dense));
+        let stretch = self.begun.take().unwrap_or_else(anew);
         match self.batch(&next, slice, lease, stretch, in_hand).await {
             Ok(Ended::Committed(committed)) => Ok(self.committed(next, slice, &committed, in_hand)),
             Ok(Ended::NotOurs) => {
@@ -228,10 +232,10 @@ impl Worker<'_> {
         stretch: Stretch,
         in_hand: &InHand<'_>,
     ) -> Result<Ended, Interrupted> {
-        let (crew, number) = (self.crew, self.number);
+        let (crew, number, circuit) = (self.crew, self.number, self.circuit);
         let ahead = |batch: &OpenBatch, applied: Applied| {
             let goes_on = matches!(next, Errand::Change) && crew.nobody_takes() && in_hand.may_go_on(number);
-            goes_on.then(|| crew.stretch(next, slice, is_dense(batch.span, applied.rows)))
+            goes_on.then(|| circuit.after(batch).next(crew.stretch(next, slice, batch.is_dense(applied))))
         };
         let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
@@ -266,7 +270,8 @@ impl Worker<'_> {
         let Committed { batch, ends_slice, .. } = committed;
         self.next = done.committed(&committed.batch);
         self.begun = committed.next;
-        self.is_dense = is_dense(batch.span, committed.applied.rows);
+        self.is_dense = batch.is_dense(committed.applied);
+        self.circuit = self.circuit.after(batch);
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
             Errand::Isolate(_) => {}
@@ -291,8 +296,8 @@ impl Worker<'_> {
         self.crew.found(slice, committed);
         let counted = match committed.stretch.look {
             // The last range of a slice was not counted, and is too small to tell anything.
-            Look::Count => committed.batch.rows,
-            Look::Span => u32::try_from(committed.applied.rows).ok(),
+            Look::Count if committed.stretch.laps == 1 => committed.batch.rows,
+            Look::Count | Look::Span => u32::try_from(committed.applied.rows).ok(),
             Look::Among(_) | Look::ByIndex => None,
         };
         let Some(rows) = counted else { return };

@@ -26,6 +26,7 @@ pub(super) struct TableWords {
     pub(super) key: Option<Word<Vec<Word<String>>>>,
     pub(super) scope: Option<Word<String>>,
     pub(super) walk: Option<Word<String>>,
+    pub(super) laps: Option<Word<String>>,
 }
 
 /// The words below `[change…]`.
@@ -107,6 +108,7 @@ fn table(section: &mut Section<'_, '_>) -> TableWords {
         key: section.texts("key"),
         scope: section.text("where"),
         walk: section.text("walk"),
+        laps: section.text("laps"),
     }
 }
 

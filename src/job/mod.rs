@@ -75,6 +75,8 @@ pub struct Job {
     pub scope: Option<Expression>,
     /// How the table is walked.
     pub walk: Walk,
+    /// How often each stretch of it is gone over.
+    pub laps: LapCount,
     /// What is done to each row.
     pub change: Change,
     /// How large the transactions are.
@@ -107,6 +109,21 @@ pub enum Walk {
     Key,
     /// Ranges of the table's blocks, as they lie on disk.
     Physical,
+}
+
+/// How often each stretch of the table is gone over, each time for other rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LapCount {
+    /// The plan decides.
+    Auto,
+    /// So often: 1, 2, 4 or 8 times.
+    Of(u32),
+}
+
+impl LapCount {
+    /// As job files write them.
+    const WORDS: [(&'static str, Self); 5] =
+        [("auto", Self::Auto), ("1", Self::Of(1)), ("2", Self::Of(2)), ("4", Self::Of(4)), ("8", Self::Of(8))];
 }
 
 /// What is done to each row in scope.

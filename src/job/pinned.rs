@@ -13,7 +13,7 @@ const FORM: u32 = 1;
 
 /// The part of a job that decides which rows get which value.
 ///
-/// Without the walk: each kind of walk meets the same rows. Assignments have no order here, as all of them see the
+/// Without the walk and its laps: each kind of walk meets the same rows. Assignments have no order here, as all of them see the
 /// row as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {

@@ -8,7 +8,7 @@ use super::name::{Ident, TableName};
 use super::problem::{Judged, Problem, Reported, quoted};
 use super::section::Word;
 use super::statement::Expression;
-use super::{Change, Walk};
+use super::{Change, LapCount, Walk};
 use std::ops::Range;
 
 /// What is known of a `[table]` section, each part by itself.
@@ -17,6 +17,7 @@ pub(super) struct Table {
     pub(super) key: Judged<Option<Vec<KeyColumn>>>,
     pub(super) scope: Judged<Option<Expression>>,
     pub(super) walk: Judged<Walk>,
+    pub(super) laps: Judged<LapCount>,
     walk_place: Option<Range<usize>>,
 }
 
@@ -57,8 +58,10 @@ pub(super) fn table(words: &TableWords, judge: &mut Judge<'_>) -> Table {
     let key = words.key.as_ref().map(|word| key(word, judge)).transpose();
     let scope = words.scope.as_ref().map(|word| judge.expression(word)).transpose();
     let walk = words.walk.as_ref().map_or(Ok(Walk::Auto), |word| walk(word, judge));
+    let laps = words.laps.as_ref();
+    let laps = laps.map_or(Ok(LapCount::Auto), |word| judge.choice("table.laps", word, &LapCount::WORDS));
     let walk_place = words.walk.as_ref().map(|word| word.span.clone());
-    Table { name, key, scope, walk, walk_place }
+    Table { name, key, scope, walk, laps, walk_place }
 }
 
 fn key(word: &Word<Vec<Word<String>>>, judge: &mut Judge<'_>) -> Judged<Vec<KeyColumn>> {

@@ -38,6 +38,7 @@ pub(super) fn validate(file: JobFile, text: &str, problems: &mut Vec<Problem>) -
             key: table.key?.map(|key| key.into_iter().map(|(column, _)| column).collect()),
             scope: table.scope?,
             walk: table.walk?,
+            laps: table.laps?,
             change: change?,
             batch: batch?,
             pace: pace?,

@@ -33,19 +33,29 @@ pub struct Stretch {
     pub rows: u32,
     /// How they are found.
     pub look: Look,
+    /// In how many laps its circuit is walked, should one begin here.
+    pub laps: u32,
+    /// The first lap of its circuit ends with this batch.
+    pub closes_circuit: bool,
 }
 
 impl Stretch {
     /// So many rows of the table.
     pub fn of_rows(rows: u32) -> Self {
-        Self { rows, look: Look::Count }
+        Self::by(rows, Look::Count)
+    }
+
+    fn by(rows: u32, look: Look) -> Self {
+        Self { rows, look, laps: 1, closes_circuit: false }
     }
 
     /// Among so many rows, counted as it counts, lies whatever a batch met that went so far.
     pub fn covers(self) -> u32 {
         match self.look {
             Look::Among(rows) => rows,
-            Look::Count | Look::Span | Look::ByIndex => self.rows,
+            // Of so many keys no stripe has more than its share.
+            Look::Span => self.rows.saturating_mul(self.laps),
+            Look::Count | Look::ByIndex => self.rows,
         }
     }
 }
@@ -75,6 +85,9 @@ pub struct Scan {
     has_scope: bool,
     by_index: bool,
     by_span: bool,
+    laps: u32,
+    /// Neighbouring keys of the same lap.
+    stripe: u32,
     /// Rows that a batch looks at; as long as it is not above the batch's own rows, all are counted.
     rows: u32,
     most: u32,
@@ -84,19 +97,28 @@ pub struct Scan {
 impl Scan {
     /// For a job without `where`: every row is one of the batch.
     pub fn every_row() -> Self {
-        Self { has_scope: false, by_index: false, by_span: false, rows: 0, most: 0, target_time: Duration::ZERO }
+        Self {
+            has_scope: false,
+            by_index: false,
+            by_span: false,
+            laps: 1,
+            stripe: 1,
+            rows: 0,
+            most: 0,
+            target_time: Duration::ZERO,
+        }
     }
 
     /// For a walk over rows of which about `share` are in scope.
     pub fn of_walk(share: f64, rows: u32, most: u32, target_time: Duration) -> Self {
         let sparse = share * (SPARSE as f64) < 1.0;
         let rows = if sparse { rows.saturating_mul(GROWTH).min(most) } else { 0 };
-        Self { has_scope: true, by_index: false, by_span: false, rows, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: 1, rows, most, target_time }
     }
 
     /// For a sweep, which finds next to nothing.
     pub fn of_sweep(most: u32, target_time: Duration) -> Self {
-        Self { has_scope: true, by_index: false, by_span: false, rows: most, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: 1, rows: most, most, target_time }
     }
 
     /// The same where an index finds the rows in scope.
@@ -116,20 +138,32 @@ impl Scan {
         Self { by_span, ..self }
     }
 
-    /// How far a batch of so many rows goes.
+    /// The same on a walk in so many laps, each of which changes so many neighbours at a time.
+    #[must_use]
+    pub fn in_laps(self, laps: u32, stripe: u32) -> Self {
+        Self { laps, stripe, ..self }
+    }
+
+    /// How far a batch of so many rows goes. Rows that have to be sought are changed as the walk comes by: each lap would seek
+    /// them anew, and few of a block make no room for each other.
     pub fn stretch(&self, rows: u32) -> Stretch {
         let look = match self {
             Self { has_scope: true, by_index: true, .. } => Look::ByIndex,
             Self { has_scope: true, rows: scan, .. } if *scan > rows => Look::Among(*scan),
-            Self { by_span: true, .. } => Look::Span,
+            // Whole stripes: wherever they begin, so many keys have no more than the batch's rows of any lap.
+            Self { by_span: true, laps: 2.., stripe, .. } if *stripe <= rows => {
+                return Stretch { laps: self.laps, ..Stretch::by(rows - rows % stripe, Look::Span) };
+            }
+            Self { by_span: true, laps: 1, .. } => Look::Span,
             _ => Look::Count,
         };
-        Stretch { rows, look }
+        let laps = if matches!(look, Look::Count | Look::Span) { self.laps } else { 1 };
+        Stretch { laps, ..Stretch::by(rows, look) }
     }
 
     /// How far a batch goes that is to have so many rows and no others beside them.
     pub fn stretch_of(&self, rows: u32) -> Stretch {
-        Stretch { rows, look: if self.has_scope && self.by_index { Look::ByIndex } else { Look::Count } }
+        Stretch::by(rows, if self.has_scope && self.by_index { Look::ByIndex } else { Look::Count })
     }
 
     /// The server gave a batch up that went so far. `false`: by looking it did not go further than its rows.
@@ -144,7 +178,7 @@ impl Scan {
         if !self.has_scope || self.by_index {
             return;
         }
-        let Stretch { rows, look } = found.stretch;
+        let Stretch { rows, look, .. } = found.stretch;
         let next = match look {
             Look::ByIndex => return,
             // More than a few of those counted were in scope: nothing to look for.
@@ -215,6 +249,30 @@ mod tests {
         assert_eq!(dense.stretch_of(1), Stretch::of_rows(1), "one row is counted, whatever its key is");
         assert_eq!(Scan::of_walk(1.0, 1_000, 9_000, TARGET).by_span(true).stretch(1_000).look, Look::Span);
         assert_eq!(Scan::of_walk(0.01, 1_000, 9_000, TARGET).by_span(true).stretch(1_000).look, Look::Among(4_000));
+    }
+
+    #[test]
+    fn in_laps_a_batch_covers_whole_stripes_and_changes_no_more_rows_than_it_may() {
+        let scan = Scan::every_row().in_laps(4, 16);
+        for (by_span, rows, look, changes, covers) in [
+            (true, 1_000, Look::Span, 992, 3_968),
+            (true, 16, Look::Span, 16, 64),
+            // Fewer than a stripe has: counted, whichever lap they are of.
+            (true, 15, Look::Count, 15, 15),
+            (false, 1_000, Look::Count, 1_000, 1_000),
+        ] {
+            let stretch = scan.by_span(by_span).stretch(rows);
+            assert_eq!(
+                (stretch.look, stretch.rows, stretch.covers(), stretch.laps),
+                (look, changes, covers, 4),
+                "{rows}"
+            );
+            let most = (0..64).map(|from| (from..from + covers).filter(|key| key / 16 % 4 == 1).count()).max();
+            assert!(most <= Some(rows as usize), "{most:?} of {rows}");
+        }
+        assert_eq!(scan.stretch_of(7), Stretch::of_rows(7), "a row that is sought may be of any lap");
+        let sparse = Scan::of_walk(0.01, 1_000, 9_000, TARGET).in_laps(4, 16).stretch(1_000);
+        assert_eq!((sparse.look, sparse.laps), (Look::Among(4_000), 1), "rows that are sought are sought once");
     }
 
     #[test]

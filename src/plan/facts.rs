@@ -88,6 +88,9 @@ pub struct TableFacts {
     pub heap: Option<Heap>,
     /// Names of its indexes.
     pub indexes: Vec<String>,
+    /// Columns that an index must learn of when they change, by value or by its condition. `None`: this database has no way to
+    /// change a row without telling the indexes, or it is not known.
+    pub indexed_columns: Option<Vec<Ident>>,
     /// Names of its row triggers that fire on the change.
     pub triggers: Vec<String>,
     /// Contents are lost at a crash while the checkpoints are not.

@@ -11,6 +11,7 @@ mod growth;
 mod hazards;
 mod held;
 mod key_choice;
+mod laps;
 mod missing;
 mod refusal;
 mod resolve;
@@ -31,9 +32,10 @@ pub use facts::{
 };
 pub use forecast::Forecast;
 pub use growth::{Growth, IndexGrowth, IndexSize, SizeChange, TableSizes};
+pub use laps::{Lapping, lapping};
 pub use refusal::Refusal;
 pub use resolve::{Resolved, resolve};
-pub use route::{End, Extent, Order, Route};
+pub use route::{End, Extent, Laps, Order, Route};
 pub use slices::{slice_count, tile};
 pub use walking::{Walking, walking};
 pub use work::{Action, Archive, Conflict, KeyColumn, Work};
@@ -57,6 +59,8 @@ pub struct Plan {
     pub survey: Survey,
     /// How the table is walked, and why so.
     pub walking: Walking,
+    /// In how many laps, and why so.
+    pub lapping: Lapping,
     /// The slices of the walk, those of one part ascending; none where the table is empty.
     pub slices: Vec<(Route, KeyRange)>,
     /// Why the job may not run; empty when it may.
@@ -67,12 +71,20 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a resolved job on a surveyed table.
-    pub fn new(job: Job, resolved: Resolved, table: TableFacts, walking: Walking, survey: Survey) -> Self {
+    pub fn new(
+        job: Job,
+        resolved: Resolved,
+        table: TableFacts,
+        walking: Walking,
+        lapping: Lapping,
+        mut survey: Survey,
+    ) -> Self {
         let Resolved { work, workers, max_workers, sizes, mut notes } = resolved;
+        survey.legs.iter_mut().for_each(|leg| leg.route.laps = lapping.laps);
         let slices = survey.legs.iter().flat_map(Leg::slices).collect();
         let refusals = refusal::of_survey(&table, &survey);
         notes.extend(refusal::notes_of_survey(&survey));
-        Self { job, work, workers, max_workers, sizes, table, walking, survey, slices, refusals, notes }
+        Self { job, work, workers, max_workers, sizes, table, walking, lapping, survey, slices, refusals, notes }
     }
 
     /// How far the passes of a run go.

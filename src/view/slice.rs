@@ -81,6 +81,7 @@ mod tests {
             number: 0,
             range: KeyRange { after: None, through: Key::new(vec!["9".into()]) },
             cursor: None,
+            circuit: crate::db::SliceCircuit::default(),
             seq: 0,
             rows_changed: 0,
             rows_scanned: 0,

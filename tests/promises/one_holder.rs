@@ -70,7 +70,7 @@ impl Held {
     /// Changes ten rows and leaves the transaction open; whether its checkpoint matched, tried with this lease and number.
     async fn checkpoint_matches(&mut self, lease: &SliceLease, seq_off_by: i64) -> bool {
         let mut batch = self.lane.open(&self.lease, Stretch::of_rows(10)).await.unwrap().expect("our slice");
-        let applied = self.lane.apply(&self.lease, &batch.range).await.unwrap();
+        let applied = self.lane.apply(&self.lease, &batch).await.unwrap();
         batch.seq += seq_off_by;
         self.lane.checkpoint(lease, &batch, applied).await.unwrap().is_some()
     }
@@ -145,7 +145,7 @@ async fn a_slice_of_a_paused_run_is_not_opened(target: Target) {
 async fn taking_a_run_fences_its_slices(target: Target) {
     let mut held = Held::new(&target).await;
     let in_hand = held.lane.open(&held.lease, Stretch::of_rows(10)).await.unwrap().expect("our slice");
-    let applied = held.lane.apply(&held.lease, &in_hand.range).await.unwrap();
+    let applied = held.lane.apply(&held.lease, &in_hand).await.unwrap();
     let successor = Runner { holder: uuid::Uuid::new_v4().to_string(), ..Runner::this_process() };
     if target.either(true, false) {
         target.execute("update tidegate.heartbeat set boot_id = 'elsewhere', expires_at = clock_timestamp()").await;

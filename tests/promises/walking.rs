@@ -2,6 +2,7 @@
 //! a row in scope; and does the proof hold for each.
 
 mod gaps;
+mod laps;
 mod partitions;
 mod physical;
 mod proof;

@@ -4,7 +4,7 @@
 use crate::db::dialect::{Dialect, literal, places};
 use crate::db::failure::Failure;
 use crate::db::session::{Row, Session, Value};
-use crate::db::{Applied, Checkpointed, OpenBatch, SliceLease};
+use crate::db::{Applied, Checkpointed, Lap, OpenBatch, SliceLease};
 
 /// How many words of a batch's own stand in the statement.
 const WORDS: usize = 9;
@@ -24,7 +24,7 @@ pub(crate) async fn checkpoint<S: Session>(
     let mut values = vec![batch.range.through.to_stored().as_str().into()];
     values.extend(numbers(lease, batch, applied).map(Value::Int));
     values.push(lease.holder.as_str().into());
-    let rows = session.fetch(&statement(dialect, "$1", &places(2)), &values).await?;
+    let rows = session.fetch(&statement(dialect, batch.lap, "$1", &places(2)), &values).await?;
     Ok(checkpointed(batch, &rows))
 }
 
@@ -36,22 +36,52 @@ pub(crate) fn words(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> 
 }
 
 /// The statement, with the end of the batch in an expression and these words.
-pub(crate) fn statement(dialect: Dialect, end: &str, words: &[String; WORDS]) -> String {
+pub(crate) fn statement(dialect: Dialect, lap: Option<Lap>, end: &str, words: &[String; WORDS]) -> String {
     let [changed, scanned, still_in_scope, run, pass, number, seq, token, holder] = words;
     format!(
-        "update {slice} set cursor_key = {end}, seq = seq + 1, rows_changed = rows_changed + {changed}, \
-         rows_scanned = rows_scanned + {scanned}, rows_still_in_scope = rows_still_in_scope + {still_in_scope}, \
-         done = (through_key = {end}) where run_id = {run} and pass = {pass} and slice = {number} \
+        "update {slice} set {moved}, seq = seq + 1, rows_changed = rows_changed + {changed}, \
+         rows_scanned = rows_scanned + {scanned}, rows_still_in_scope = rows_still_in_scope + {still_in_scope} \
+         where run_id = {run} and pass = {pass} and slice = {number} \
          and seq = {seq} and token = {token} and holder = {holder} returning done, {wal}",
         slice = dialect.state_table("slice"),
+        moved = lap.map_or_else(|| onward(end), |lap| lap_onward(lap, end)),
         wal = dialect.wal_position()
+    )
+}
+
+/// The cursor goes on.
+fn onward(end: &str) -> String {
+    format!("cursor_key = {end}, done = (through_key = {end})")
+}
+
+/// The cursor goes on in its lap; at the end of the circuit back to where that began, or behind it after the last lap.
+///
+/// Only the database knows where the batch ends, so each column says for itself what becomes of it.
+fn lap_onward(lap: Lap, end: &str) -> String {
+    let Lap { number, of, closes } = lap;
+    // The first lap has an end where it is told to, or the slice's.
+    let at_end = match number {
+        0 if closes => "1 = 1".to_owned(),
+        0 => format!("through_key = {end}"),
+        _ => format!("circuit_through = {end}"),
+    };
+    if number + 1 == of {
+        return format!(
+            "cursor_key = {end}, done = (through_key = {end} and {at_end}), lap = case when {at_end} then 0 else lap end, \
+             circuit_after = case when {at_end} then {end} else circuit_after end, \
+             circuit_through = case when {at_end} then null else circuit_through end"
+        );
+    }
+    format!(
+        "cursor_key = case when {at_end} then coalesce(circuit_after, after_key) else {end} end, \
+         lap = case when {at_end} then lap + 1 else lap end, \
+         circuit_through = case when {at_end} then {end} else circuit_through end"
     )
 }
 
 /// Rows changed, scanned, still in scope; run, pass, slice, seq, token.
 fn numbers(lease: &SliceLease, batch: &OpenBatch, applied: Applied) -> [i64; 8] {
-    // The last range of a slice was not counted by its look-up: at least the changed rows were read.
-    let scanned = batch.rows.map_or(applied.rows, u64::from);
+    let scanned = batch.rows_scanned(applied);
     let [changed, scanned, still_in_scope] = [applied.rows, scanned, applied.still_in_scope].map(count);
     [changed, scanned, still_in_scope, lease.run, lease.pass, lease.number, batch.seq, lease.token]
 }

@@ -6,7 +6,7 @@ use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
 
 /// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// PostgreSQL's codes for what is there already: a schema, a table, and the catalog's own keys.
 const EXISTS: &[&str] = &["42P06", "42P07", "23505"];
@@ -24,6 +24,7 @@ impl Ledger {
                 include_str!("../postgres/schema/003_quarantine.sql"),
                 include_str!("../postgres/schema/004_operating.sql"),
                 include_str!("../postgres/schema/005_walking.sql"),
+                include_str!("../postgres/schema/006_laps.sql"),
             ],
             Dialect::Sqlite => &[
                 include_str!("../sqlite/schema/001_initial.sql"),
@@ -31,6 +32,7 @@ impl Ledger {
                 include_str!("../sqlite/schema/003_quarantine.sql"),
                 include_str!("../sqlite/schema/004_operating.sql"),
                 include_str!("../sqlite/schema/005_walking.sql"),
+                include_str!("../sqlite/schema/006_laps.sql"),
             ],
         };
         all.iter().skip(usize::try_from(version).unwrap_or_default()).copied().collect()

@@ -46,7 +46,7 @@ pub use report::{Report, TimeSpent};
 pub(crate) use resolve::{LockedAside, lock_row_aside, resolve};
 pub use runs::{NewRun, RunRecord};
 pub(crate) use slices::read_key;
-pub use slices::{NewPass, SliceRecord};
+pub use slices::{NewPass, SliceCircuit, SliceRecord};
 pub(crate) use split::{left, split};
 
 /// State changes are single rows: what takes longer than this waits for somebody else.

@@ -5,7 +5,7 @@ use crate::db::failure::Failure;
 use crate::db::session::Row;
 use crate::job::TableName;
 use crate::key::Key;
-use crate::plan::{End, Order};
+use crate::plan::{End, Laps, Order};
 use crate::run::RunState;
 
 /// What to do about a row of the state tables that cannot be believed.
@@ -57,6 +57,14 @@ impl<'a> Recorded<'a> {
     pub(super) fn order(&self, column: usize, name: &str) -> Result<Order, Failure> {
         let word = self.text(column, name)?;
         Order::from_word(&word).ok_or_else(|| self.strange(format!("{name} is no way to walk")))
+    }
+
+    /// In how many laps a slice is walked, and over stripes of how many keys.
+    pub(super) fn laps(&self, count: usize, stripe: usize) -> Result<Laps, Failure> {
+        let laps = [(count, "laps"), (stripe, "stripe")].map(|(column, name)| self.int(column, name));
+        let [count, stripe] = laps.map(|number| number.map(u32::try_from));
+        let laps = Laps::new(count?.unwrap_or_default(), stripe?.unwrap_or_default());
+        laps.ok_or_else(|| self.strange("laps and stripe are none that a walk has".to_owned()))
     }
 
     /// The name of a table, or none.

@@ -18,8 +18,10 @@ pub struct SliceRecord {
     pub route: Route,
     /// The rows it covers.
     pub range: KeyRange,
-    /// All rows up to here are done.
+    /// All rows up to here are done; in a walk in laps, those of the lap in hand.
     pub cursor: Option<Key>,
+    /// Of a walk in laps, the stretch that it is going over.
+    pub circuit: SliceCircuit,
     /// Committed batches.
     pub seq: i64,
     /// Rows changed.
@@ -36,6 +38,17 @@ pub struct SliceRecord {
     pub set_aside: bool,
     /// The planned slice of its pass that it was split from; `None`: planned itself, or carved out.
     pub split_from: Option<i64>,
+}
+
+/// The stretch of a slice that is gone over lap by lap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SliceCircuit {
+    /// The lap in hand, from 0.
+    pub lap: i64,
+    /// Where it begins; `None`: where the slice does.
+    pub after: Option<Key>,
+    /// Where it ends; `None` in its first lap.
+    pub through: Option<Key>,
 }
 
 /// What a pass after the walk goes over.
@@ -82,7 +95,8 @@ impl Ledger {
     async fn slice_rows(&mut self, run: i64) -> Result<Vec<Row>, Failure> {
         let sql = format!(
             "select pass, slice, after_key, through_key, cursor_key, seq, rows_changed, rows_scanned, \
-             rows_still_in_scope, done, token, set_aside, walk, part, split_from from {} where run_id = $1 order by pass, slice",
+             rows_still_in_scope, done, token, set_aside, walk, part, split_from, laps, stripe, \
+             lap, circuit_after, circuit_through from {} where run_id = $1 order by pass, slice",
             self.dialect.state_table("slice")
         );
         self.session.fetch(&sql, &[run.into()]).await
@@ -166,12 +180,12 @@ impl Ledger {
     /// Adds one slice; the caller's transaction.
     pub(super) async fn insert_slice(&mut self, new: &NewSlice<'_>) -> Result<(), Failure> {
         let sql = format!(
-            "insert into {} (run_id, pass, slice, after_key, through_key, cursor_key, walk, part) \
-             values ($1, $2, $3, $4, $5, $4, $6, $7)",
+            "insert into {} (run_id, pass, slice, after_key, through_key, cursor_key, walk, part, laps, stripe) \
+             values ($1, $2, $3, $4, $5, $4, $6, $7, $8, $9)",
             self.dialect.state_table("slice")
         );
         let after = new.range.after.as_ref().map(Key::to_stored);
-        let values: [Value; 7] = [
+        let values: [Value; 9] = [
             new.run.into(),
             new.pass.into(),
             new.number.into(),
@@ -179,6 +193,8 @@ impl Ledger {
             new.range.through.to_stored().as_str().into(),
             new.route.order.as_str().into(),
             new.route.part.as_ref().map(ToString::to_string).as_deref().into(),
+            i64::from(new.route.laps.count).into(),
+            i64::from(new.route.laps.stripe).into(),
         ];
         self.session.execute(&sql, &values).await.map(drop)
     }
@@ -191,9 +207,14 @@ fn read_slice(row: &Row, table: &str, run: i64) -> Result<SliceRecord, Failure> 
     Ok(SliceRecord {
         pass,
         number,
-        route: Route { order: row.order(12, "walk")?, part: row.table_or_null(13, "part")? },
+        route: Route { order: row.order(12, "walk")?, laps: row.laps(15, 16)?, part: row.table_or_null(13, "part")? },
         range: KeyRange { after: row.key_or_null(2, "after_key")?, through: row.key(3, "through_key")? },
         cursor: row.key_or_null(4, "cursor_key")?,
+        circuit: SliceCircuit {
+            lap: row.int(17, "lap")?,
+            after: row.key_or_null(18, "circuit_after")?,
+            through: row.key_or_null(19, "circuit_through")?,
+        },
         seq: row.int(5, "seq")?,
         rows_changed: row.int(6, "rows_changed")?,
         rows_scanned: row.int(7, "rows_scanned")?,
@@ -238,9 +259,15 @@ mod tests {
         let part = prop_oneof![3 => Just(Value::Null), 1 => value(Just(Value::from("public.items_2026")))].boxed();
         let int_or_null = prop_oneof![1 => int(), 1 => Just(Value::Null)].boxed();
         let ints = vec![int(), int(), int(), int(), int(), int(), int()];
-        let columns = [vec![int(), int(), key(), key(), key()], ints, vec![walk, part, int_or_null]].concat();
-        (columns, 0..=15_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
-            row.truncate(if is_cut == 0 { end } else { 15 });
+        let [laps, stripe] = [(); 2].map(|()| value((0..=10_i64).prop_map(Value::Int)).boxed());
+        let columns = [
+            vec![int(), int(), key(), key(), key()],
+            ints,
+            vec![walk, part, int_or_null, laps, stripe, int(), key(), key()],
+        ]
+        .concat();
+        (columns, 0..=20_usize, 0..4_u8).prop_map(|(mut row, end, is_cut)| {
+            row.truncate(if is_cut == 0 { end } else { 20 });
             row
         })
     }
@@ -255,6 +282,7 @@ mod tests {
                     prop_assert_eq!(slice.range.after.is_none(), values[2] == Value::Null);
                     prop_assert_eq!(slice.cursor.is_none(), values[4] == Value::Null);
                     prop_assert_eq!(Value::Int(slice.token), values[10].clone());
+                    prop_assert!([1, 2, 4, 8].contains(&slice.route.laps.count));
                 }
                 Err(failure) => {
                     let said = failure.to_string();

@@ -2,7 +2,7 @@
 //! These statements run in a transaction of the taker's; where the middle is, is found between them. Knows no table that
 //! is walked.
 
-use super::slices::{SliceRecord, read_key};
+use super::slices::{SliceCircuit, SliceRecord, read_key};
 use crate::db::SliceLease;
 use crate::db::dialect::Dialect;
 use crate::db::failure::Failure;
@@ -12,7 +12,7 @@ use crate::key::{Key, KeyRange};
 /// What is left of a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
-    /// From its cursor to its end.
+    /// To its end from its cursor, or from the end of the circuit in hand: within one there is nothing to take.
     pub(crate) range: KeyRange,
     /// Committed batches.
     pub(crate) seq: i64,
@@ -32,7 +32,7 @@ pub(crate) async fn left<S: Session>(
         (lock, true) => (" of s", lock),
     };
     let sql = format!(
-        "select s.seq, s.cursor_key, s.through_key from {slice} as s \
+        "select s.seq, coalesce(s.circuit_through, s.cursor_key), s.through_key from {slice} as s \
          where s.run_id = $1 and s.pass = $2 and s.slice = $3 and s.token = $4 and s.holder = $5 \
          and not s.done and not s.set_aside \
          and exists (select 1 from {run} as r where r.id = s.run_id and r.holder = s.holder \
@@ -66,9 +66,9 @@ pub(crate) async fn split<S: Session>(
     let is_ours = "s.run_id = $1 and s.pass = $2 and s.slice = $4 and s.seq = $5 and s.token = $6 and s.holder = $7 \
                    and s.through_key <> $3";
     let add = format!(
-        "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, split_from, walk, part, token, holder) \
+        "insert into {slice} (run_id, pass, slice, after_key, through_key, cursor_key, split_from, walk, part, laps, stripe, token, holder) \
          select s.run_id, s.pass, (select max(o.slice) + 1 from {slice} as o where o.run_id = $1 and o.pass = $2), \
-         $3, s.through_key, $3, coalesce(s.split_from, s.slice), s.walk, s.part, s.token, s.holder from {slice} as s \
+         $3, s.through_key, $3, coalesce(s.split_from, s.slice), s.walk, s.part, s.laps, s.stripe, s.token, s.holder from {slice} as s \
          where {is_ours} returning slice, through_key, split_from"
     );
     let end_earlier = format!("update {slice} as s set through_key = $3 where {is_ours}");
@@ -90,6 +90,7 @@ pub(crate) async fn split<S: Session>(
         route: lease.route.clone(),
         range: KeyRange { after: Some(middle.clone()), through: read_key(&row.text(1)?)? },
         cursor: Some(middle.clone()),
+        circuit: SliceCircuit::default(),
         seq: 0,
         rows_changed: 0,
         rows_scanned: 0,

@@ -19,8 +19,8 @@ use crate::db::ledger::{self, LockedAside};
 use crate::db::session::{Row, Session, first_text};
 use crate::db::statement::{BatchStatements, Rows};
 use crate::db::{
-    Applied, Checkpointed, Lane, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split, SplitOff,
-    TriedAside, Wanted,
+    Applied, Checkpointed, Lane, Lap, OpenBatch, QuarantinedRow, RowAside, SessionId, SetAside, SliceLease, Split,
+    SplitOff, TriedAside, Wanted,
 };
 use crate::job::Batch;
 use crate::key::KeyRange;
@@ -122,7 +122,7 @@ impl PostgresLane {
     /// is the sweep's.
     async fn read_wake(&mut self) -> Result<(), Failure> {
         for range in self.wake.due(Instant::now()) {
-            let rows = Rows::Range { open_below: range.after.is_none() };
+            let rows = Rows::all(range.after.is_none());
             last_in_scope(&mut self.session, &self.statements, &range, rows, u32::MAX).await?;
         }
         Ok(())
@@ -139,13 +139,13 @@ impl PostgresLane {
         let answer = self.session.script(&self.opening(lease, stretch, End::Nowhere)).await?;
         match answer.first() {
             None => Ok(None),
-            Some(row) if row.int_or_null(5) != Some(1) => self.gone(row).map(Some),
+            Some(row) if row.int_or_null(5) != Some(1) => self.gone(row, stretch).map(Some),
             Some(_) => Err(failure),
         }
     }
 
     /// The rest of a slice whose partition is none of the table's any more.
-    fn gone(&self, row: &Row) -> Result<OpenBatch, Failure> {
+    fn gone(&self, row: &Row, stretch: Stretch) -> Result<OpenBatch, Failure> {
         self.proves_the_place(&row.text(2)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let range = KeyRange { after, through: ledger::read_key(&row.text(7)?)? };
@@ -155,15 +155,25 @@ impl PostgresLane {
             rows: None,
             in_scope: Some(0),
             span: None,
+            lap: self.lap(row, stretch)?,
             gone: true,
             wal_position: None,
         })
     }
 
-    fn rows_of(lease: &SliceLease, range: &KeyRange) -> Rows {
-        let open_below = range.after.is_none();
+    /// Of which lap a batch is that goes so far.
+    fn lap(&self, row: &Row, stretch: Stretch) -> Result<Option<Lap>, Failure> {
+        let laps = self.statements.route().laps;
+        let number =
+            u32::try_from(row.int(9)?).map_err(|_| Failure::fatal("tidegate.slice: lap is none of its laps"))?;
+        let begins = row.int(10)? == 1;
+        Ok((!laps.is_one()).then(|| Lap::of_batch(number, laps.count, begins, stretch)))
+    }
+
+    fn rows_of(lease: &SliceLease, batch: &OpenBatch) -> Rows {
+        let open_below = batch.range.after.is_none();
         match lease.pass {
-            0 => Rows::Range { open_below },
+            0 => Rows::Range { open_below, lap: batch.lap.filter(Lap::is_one_of_many).map(|lap| (lap.number, lap.of)) },
             _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
         }
     }
@@ -176,7 +186,7 @@ impl Lane for PostgresLane {
         self.kept = None;
         self.wake.begins(None);
         self.follow(&lease.route);
-        let range_end = End::of(stretch.look, self.open_below);
+        let range_end = End::of(stretch, lease.route.order, self.open_below);
         let answer = match self.opened(lease, stretch, range_end).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
                 return self.open_gone(lease, stretch, failure).await;
@@ -185,7 +195,7 @@ impl Lane for PostgresLane {
         };
         let Some(row) = answer.first() else { return Ok(None) };
         if row.int_or_null(5) != Some(1) {
-            return self.gone(row).map(Some);
+            return self.gone(row, stretch).map(Some);
         }
         self.proves_the_place(&row.text(2)?)?;
         self.process = row.int_or_null(4);
@@ -197,16 +207,17 @@ impl Lane for PostgresLane {
             return self.open(lease, stretch).await;
         }
         let end = row.text_or_null(6).map(|text| ledger::read_key(&text)).transpose()?;
-        let rows = end.as_ref().filter(|_| range_end != End::OfKeys).map(|_| stretch.covers());
+        let rows = end.as_ref().filter(|_| range_end != End::OfKeys).map(|_| range_end.counts(stretch));
         let range = KeyRange { after, through: end.map_or_else(|| ledger::read_key(&row.text(7)?), Ok)? };
         let (seq, wal_position) = (row.int(0)?, row.int_or_null(3));
         self.kept = Some(range.clone());
         let span = span::span(self.statements.position(), &range);
-        let batch = OpenBatch { seq, range, rows, in_scope: None, span, gone: false, wal_position };
+        let lap = self.lap(row, stretch)?;
+        let batch = OpenBatch { seq, range, rows, in_scope: None, span, lap, gone: false, wal_position };
         if matches!(stretch.look, Look::Count | Look::Span) {
             return Ok(Some(batch));
         }
-        let rows = Self::rows_of(lease, &batch.range);
+        let rows = Self::rows_of(lease, &batch);
         let batch = narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await?;
         if stretch.look == Look::ByIndex && lease.pass == 0 {
             self.read_wake().await?;
@@ -215,12 +226,12 @@ impl Lane for PostgresLane {
         Ok(Some(batch))
     }
 
-    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+    async fn apply(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
         self.enter(Phase::Apply);
-        let rows = Self::rows_of(lease, range);
-        match self.change_by_name(rows, range).await {
+        let rows = Self::rows_of(lease, batch);
+        match self.change_by_name(rows, &batch.range).await {
             Some(applied) => applied,
-            None => change(&mut self.session, &self.statements, rows, &bound(range)).await,
+            None => change(&mut self.session, &self.statements, rows, &bound(&batch.range)).await,
         }
     }
 
@@ -313,7 +324,7 @@ impl Lane for PostgresLane {
     }
 
     async fn commit_and_go_on(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<(), Failure> {
-        let end = End::of(stretch.look, false);
+        let end = End::of(stretch, lease.route.order, false);
         // Who holds on to a pooler's connection keeps it from those that wait for one; what is still to be prepared could fail,
         // and the batch in hand with it.
         if !self.prepared.is_ours_alone() || self.prepared.wants(&self.opening_to_prepare(end)) {

@@ -8,6 +8,10 @@ use crate::db::SliceLease;
 use crate::db::dialect::{Dialect, literal};
 use crate::db::statement::BatchStatements;
 use crate::pace::{Look, Stretch};
+use crate::plan::Order;
+
+/// Where the slice `s` ends, or the circuit of laps that it is in.
+const THROUGH: &str = "coalesce(s.circuit_through, s.through_key)";
 
 /// How many words of a batch's own stand in the select.
 pub(super) const WORDS: usize = 6;
@@ -16,13 +20,16 @@ pub(super) const WORDS: usize = 6;
 pub(super) const TYPES: [&str; WORDS] = ["bigint", "integer", "integer", "bigint", "text", "bigint"];
 
 /// The words: numbers, and a uuid.
-pub(super) fn words(lease: &SliceLease, stretch: Stretch) -> [String; WORDS] {
-    let rows = match stretch.look {
-        Look::Among(rows) => rows,
-        Look::Count | Look::Span | Look::ByIndex => stretch.rows,
-    };
+pub(super) fn words(lease: &SliceLease, stretch: Stretch, end: End) -> [String; WORDS] {
     let SliceLease { run, pass, number, token, holder, .. } = lease;
-    [run.to_string(), pass.to_string(), number.to_string(), token.to_string(), literal(holder), rows.to_string()]
+    [
+        run.to_string(),
+        pass.to_string(),
+        number.to_string(),
+        token.to_string(),
+        literal(holder),
+        end.counts(stretch).to_string(),
+    ]
 }
 
 /// Where the range of a batch ends.
@@ -34,6 +41,8 @@ pub(super) enum End {
     OfFirstRows,
     /// So many rows on from the cursor.
     OfRows,
+    /// So many rows on from the cursor that its lap changes.
+    OfRowsOfLap,
     /// So many keys on from the cursor.
     OfKeys,
     /// The slice's own end: whatever comes in scope before it is in the range.
@@ -42,12 +51,22 @@ pub(super) enum End {
 
 impl End {
     /// `open_below`: the slice has no cursor, so there is nothing to count keys from.
-    pub(super) fn of(look: Look, open_below: bool) -> Self {
-        match look {
+    pub(super) fn of(stretch: Stretch, order: Order, open_below: bool) -> Self {
+        match stretch.look {
             Look::ByIndex => Self::OfSlice,
             _ if open_below => Self::OfFirstRows,
             Look::Span => Self::OfKeys,
+            // A hash has rows of each lap everywhere. By its key a lap may have none for long, and nobody would find an end.
+            Look::Count if stretch.laps > 1 && order == Order::Physical => Self::OfRowsOfLap,
             Look::Count | Look::Among(_) => Self::OfRows,
+        }
+    }
+
+    /// How many rows or keys on. Rows that stand for keys may all be of one lap.
+    pub(super) fn counts(self, stretch: Stretch) -> u32 {
+        match (self, stretch.look) {
+            (Self::OfFirstRows, Look::Span) => stretch.rows,
+            _ => stretch.covers(),
         }
     }
 
@@ -57,10 +76,15 @@ impl End {
             Self::Nowhere => "select null::text".to_owned(),
             // The table is named because that locks it.
             Self::OfSlice => format!("select null::text from {} where false", statements.table()),
-            Self::OfKeys => span::end(statements, "s.cursor_key", "s.through_key", rows),
-            Self::OfFirstRows | Self::OfRows => {
-                let cursor = (self == Self::OfRows).then(|| stored_key(statements, "s.cursor_key"));
-                let range = statements.between(cursor.as_deref(), &stored_key(statements, "s.through_key"));
+            Self::OfKeys => span::end(statements, "s.cursor_key", THROUGH, rows),
+            Self::OfFirstRows | Self::OfRows | Self::OfRowsOfLap => {
+                let cursor = (self != Self::OfFirstRows).then(|| stored_key(statements, "s.cursor_key"));
+                let range = statements.between(cursor.as_deref(), &stored_key(statements, THROUGH));
+                let laps = statements.route().laps.count;
+                let range = match self {
+                    Self::OfRowsOfLap => format!("{range} and {}", statements.is_of_lap("s.lap", laps)),
+                    _ => range,
+                };
                 stored_end(statements, &range, rows)
             }
         }
@@ -68,19 +92,21 @@ impl End {
 }
 
 /// The select, with these words. Its columns: batches committed; the cursor; the place; the log's position; the server's
-/// process; whether the route's partition is one of the table's; the end, null where it is the slice's; the slice's.
+/// process; whether the route's partition is one of the table's; the end, null where it is the slice's or its circuit's; that;
+/// the cursor once more; the lap; whether its circuit begins here.
 ///
 /// The end of the range is looked up in the output of the locking read, because what stands there is computed anew
 /// when the lock had to be waited for; a joined look-up would keep the end that belongs to the old cursor.
 pub(super) fn select(statements: &BatchStatements, end: End, words: &[String; WORDS]) -> String {
     let [run, pass, number, token, holder, rows] = words;
     format!(
-        "select s.seq, s.cursor_key, {place} as place, {wal}, pg_backend_pid(), {belongs}, {kept} from tidegate.slice as s \
+        "select s.seq, s.cursor_key, {place} as place, {wal}, pg_backend_pid(), {belongs}, {kept}, \
+         s.lap, s.lap = 0 and s.cursor_key is not distinct from coalesce(s.circuit_after, s.after_key) from tidegate.slice as s \
          where s.run_id = {run} and s.pass = {pass} and s.slice = {number} \
          and s.token = {token} and s.holder = {holder} and not s.done \
          and exists (select from tidegate.run as r where r.id = s.run_id and r.holder = s.holder \
          and r.state in ('running', 'sweeping')) for no key update of s",
-        kept = opened::kept(&format!("({})", end.look_up(statements, rows)), "s.through_key", "s.cursor_key"),
+        kept = opened::kept(&format!("({})", end.look_up(statements, rows)), THROUGH, "s.cursor_key"),
         place = place_expression(statements.work()),
         belongs = belongs(statements.work(), statements.route()),
         wal = Dialect::Postgres.wal_position(),

@@ -12,8 +12,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// A lane says about five texts for each partition and way of looking that it meets: first and later batches open and change in
-/// other words.
-const MOST: usize = 16;
+/// other words. In laps it says twenty, as each lap changes and ends in its own.
+const MOST: usize = 32;
 
 /// How often a session is asked for its age: an answer that was long on its way proves nothing.
 const ASKED_AT_MOST: u32 = 3;

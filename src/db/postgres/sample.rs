@@ -33,8 +33,7 @@ pub(super) async fn sample(
         range.through = end;
     }
     session.script(after_look_up(work)).await?;
-    let applied =
-        change(session, &statements, Rows::Range { open_below: range.after.is_none() }, &bound(&range)).await?;
+    let applied = change(session, &statements, Rows::all(range.after.is_none()), &bound(&range)).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let wal = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint";
     let wal_bytes = first_int(&session.fetch(wal, &[before]).await?);

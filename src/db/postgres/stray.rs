@@ -10,7 +10,7 @@ use crate::db::ledger::SliceRecord;
 use crate::db::session::Session;
 use crate::db::statement::BatchStatements;
 use crate::plan::{Order, Route, Work};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The first slice whose cursor is not one of its own, by its place in `slices`. The caller ends the transaction.
 pub(super) async fn stray(
@@ -39,7 +39,7 @@ async fn stray_of_order(
     if slices.is_empty() {
         return Ok(None);
     }
-    let route = Route { order, part: None };
+    let route = Route { order, ..Route::default() };
     let statements = BatchStatements::new(Dialect::Postgres, work.clone()).along(&route);
     match outside(session, &statements, slices).await {
         Ok(place) => Ok(place.map(|place| (place, Stray::Outside))),
@@ -69,10 +69,23 @@ async fn outside(
 ) -> Result<Option<usize>, Failure> {
     session.rollback().await;
     session.script(&begin_survey()).await?;
-    let keys: Vec<_> =
-        slices.iter().map(|slice| json!([slice.range.after, slice.cursor, slice.range.through])).collect();
+    let (places, keys): (Vec<_>, Vec<_>) =
+        (0..).zip(slices).flat_map(|(place, slice)| in_order(slice).map(move |keys| (place, keys))).unzip();
     let rows = session.fetch(&outside_sql(statements), &[json!(keys).to_string().as_str().into()]).await?;
-    Ok(rows.first().and_then(|row| row.int_or_null(0)).and_then(|place| usize::try_from(place - 1).ok()))
+    let first = rows.first().and_then(|row| row.int_or_null(0)).and_then(|first| usize::try_from(first - 1).ok());
+    Ok(first.and_then(|first| places.get(first).copied()))
+}
+
+/// Keys of a slice of which none is below the one before it: its cursor in the slice; in laps also in the circuit, and that in the
+/// slice.
+fn in_order(slice: &SliceRecord) -> impl Iterator<Item = Value> {
+    let SliceRecord { range, cursor, circuit, .. } = slice;
+    let (after, through) = (&range.after, Some(&range.through));
+    let of_circuit = (!slice.route.laps.is_one()).then(|| {
+        let (begins, ends) = (circuit.after.as_ref().or(after.as_ref()), circuit.through.as_ref().or(through));
+        [json!([begins, cursor, ends]), json!([after, begins, through]), json!([after, ends, through])]
+    });
+    [json!([after, cursor, through])].into_iter().chain(of_circuit.into_iter().flatten())
 }
 
 /// The table is joined by a condition that is never true, and read nowhere: what it gives is the collation of each

@@ -45,7 +45,7 @@ async fn survey_in_transaction(
     let last = look_up(session, &end_key(&whole, " desc")).await?;
     let legs = legs(session, &whole, slices, order).await?;
     let statements = legs.first().map_or_else(|| whole.clone(), |leg| whole.clone().along(&leg.route));
-    let change: Vec<_> = statements.change(Rows::Range { open_below: false }).into_iter().map(|s| s.sql).collect();
+    let change: Vec<_> = statements.change(Rows::all(false)).into_iter().map(|s| s.sql).collect();
     let mut survey = Survey {
         place: first_text(&place).unwrap_or_default(),
         sizes: Some(sizes(session, &work.table).await?),
@@ -89,7 +89,7 @@ async fn legs(
     }
     let mut legs = Vec::with_capacity(leaves.len());
     for Leaf { part, blocks: of_leaf, .. } in leaves {
-        let route = Route { order, part };
+        let route = Route { order, part, ..Route::default() };
         let share = of_leaf as f64 / blocks.max(1) as f64;
         let slices = (slices as f64 * share).round().max(1.0) as usize;
         let (last, cuts) = match order {
@@ -143,7 +143,7 @@ async fn explain_change(
     batch: &[Value],
     survey: &mut Survey,
 ) -> Result<(), Failure> {
-    for change in statements.change(Rows::Range { open_below: false }) {
+    for change in statements.change(Rows::all(false)) {
         match explain(session, &change.sql, batch).await {
             Ok(plan) => survey.change_plan = plan,
             Err(failure) => {

@@ -73,15 +73,20 @@ impl SqliteLane {
         self.proves_the_place(&row.text(3)?)?;
         let after = row.text_or_null(1).map(|text| ledger::read_key(&text)).transpose()?;
         let left = KeyRange { after, through: ledger::read_key(&row.text(2)?)? };
-        let counted = match stretch.look {
-            Look::Among(rows) => rows,
-            Look::Count | Look::Span | Look::ByIndex => stretch.rows,
-        };
+        let counted = stretch.covers();
         let end = range_end(&mut self.session, &self.statements, &left, counted).await?;
         let rows = end.is_some().then_some(counted);
         let range = KeyRange { through: end.unwrap_or(left.through), ..left };
-        let batch =
-            OpenBatch { seq: row.int(0)?, range, rows, in_scope: None, span: None, gone: false, wal_position: None };
+        let batch = OpenBatch {
+            seq: row.int(0)?,
+            range,
+            rows,
+            in_scope: None,
+            span: None,
+            lap: None,
+            gone: false,
+            wal_position: None,
+        };
         match stretch.look {
             Look::Among(_) => narrowed(&mut self.session, &self.statements, batch, stretch.rows).await.map(Some),
             Look::Count | Look::Span | Look::ByIndex => Ok(Some(batch)),
@@ -102,10 +107,10 @@ impl Lane for SqliteLane {
         opened
     }
 
-    async fn apply(&mut self, _lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+    async fn apply(&mut self, _lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
         self.session.enter(Phase::Apply);
-        let rows = Rows::Range { open_below: range.after.is_none() };
-        change(&mut self.session, &self.statements, rows, &key_text::bound(range)?).await
+        let rows = Rows::all(batch.range.after.is_none());
+        change(&mut self.session, &self.statements, rows, &key_text::bound(&batch.range)?).await
     }
 
     async fn checkpoint(

@@ -31,7 +31,7 @@ pub(super) async fn narrowed(
     batch: OpenBatch,
     most: u32,
 ) -> Result<OpenBatch, Failure> {
-    let rows = Rows::Range { open_below: batch.range.after.is_none() };
+    let rows = Rows::all(batch.range.after.is_none());
     let columns = statements.work().key.len();
     let sql = statements.last_in_scope(&statements.key_columns(), columns, rows, most);
     let mut last = session.fetch(&sql, &key_text::bound(&batch.range)?).await?;

@@ -28,8 +28,6 @@ pub(super) async fn sample(
     if let Some(end) = range_end(session, &statements, &range, batch.rows).await? {
         range.through = end;
     }
-    let applied =
-        change(session, &statements, Rows::Range { open_below: range.after.is_none() }, &key_text::bound(&range)?)
-            .await?;
+    let applied = change(session, &statements, Rows::all(range.after.is_none()), &key_text::bound(&range)?).await?;
     Ok(SampledBatch { rows: applied.rows, seconds: begun.elapsed().as_secs_f64(), wal_bytes: None })
 }

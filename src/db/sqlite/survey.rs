@@ -42,12 +42,7 @@ async fn survey_in_transaction(
         cut_by: "nothing: the key is not one column of whole numbers",
         statements: Statements {
             boundary: statements.boundary(false, rows),
-            change: statements
-                .change(Rows::Range { open_below: false })
-                .into_iter()
-                .map(|s| s.sql)
-                .collect::<Vec<_>>()
-                .join(";\n"),
+            change: statements.change(Rows::all(false)).into_iter().map(|s| s.sql).collect::<Vec<_>>().join(";\n"),
         },
         ..Survey::default()
     };
@@ -111,7 +106,7 @@ async fn explain_change(
         return Ok(());
     }
     let mut plan = QueryPlan { by_index: true, ..QueryPlan::default() };
-    for change in statements.change(Rows::Range { open_below: false }) {
+    for change in statements.change(Rows::all(false)) {
         match explain(session, statements.work(), &change.sql, batch).await {
             Ok(one) => {
                 plan.by_index &= one.by_index;

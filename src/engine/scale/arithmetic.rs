@@ -201,13 +201,15 @@ impl Lane for ArithmeticLane {
             rows: counted,
             in_scope,
             span: None,
+            lap: None,
             gone: false,
             wal_position: None,
         }))
     }
 
-    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
-        for change in self.statements.change(Rows::Range { open_below: range.after.is_none() }) {
+    async fn apply(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
+        let range = &batch.range;
+        for change in self.statements.change(Rows::all(range.after.is_none())) {
             self.of_batches.add(&change.sql, &bound(range.after.as_ref(), &range.through));
         }
         let rows = number(&range.through) - range.after.as_ref().map_or(0, number);

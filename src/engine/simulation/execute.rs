@@ -43,8 +43,8 @@ impl Server {
         match &doing.request {
             Request::Sql(statement, values) => self.sql(transaction, *statement, values, &snapshot),
             Request::Open(claim, rows) => self.open(transaction, *claim, *rows, &snapshot),
-            Request::Apply { after, through, sweep } => {
-                self.apply(transaction, *after, *through, *sweep, &snapshot).map(touched)
+            Request::Apply { lap, after, through, sweep } => {
+                self.apply(transaction, (*after, *through), *lap, *sweep, &snapshot).map(touched)
             }
             Request::Middle { after, through, least } => Ok(middle(&snapshot, *after, *through, *least)),
             Request::Application(touch, key) => self.touch(transaction, *touch, *key),
@@ -131,7 +131,7 @@ impl Server {
                 t.changes.slices.extend(owned.map(|slice| (id, slice)));
                 touched(1)
             }
-            Statement::Checkpoint(guards) => self.checkpoint(t, guards, values, seen)?,
+            Statement::Checkpoint(guards, lap) => self.checkpoint(t, (guards, lap), values, seen)?,
             Statement::LockedSeq { locks, guards } => self.locked_seq(t, locks, guards, values, seen)?,
             Statement::CarveOff(guards) => self.carve_off(t, guards, values, seen),
             Statement::BeginLater(guards) => self.begin_later(t, guards, values, seen)?,
@@ -356,6 +356,11 @@ fn slice_row(id: SliceId, slice: &Slice) -> Vec<Value> {
         Value::Null,
         // Nothing is decided by what a slice was split from.
         Value::Null,
+        Value::Int(slice.laps.into()),
+        Value::Int(1),
+        Value::Int(slice.lap.into()),
+        key(slice.circuit_after),
+        key(slice.circuit_through),
     ]
 }
 

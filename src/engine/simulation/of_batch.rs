@@ -4,7 +4,8 @@ use super::execute::{error, holder, int, key, rows, slice, touched};
 use super::guard::Guard;
 use super::server::{Cell, Claim, Opened, Reply, Server, Stop, Transaction};
 use super::statement::Guards;
-use super::tables::{Fault, Row, RowKey, Slice, SliceId, Tables};
+use super::tables::{Fault, Row, RowKey, Slice, SliceId, Tables, lap_of};
+use crate::db::Lap;
 use crate::db::wire::Value;
 
 /// A batch waits so long for a lock, and may be silent so long: half of its lease.
@@ -43,27 +44,30 @@ impl Server {
         // Without the guard, what is set aside is the whole batch that failed, under the name of one row.
         let rows = if alone || rows > 1 { rows } else { last.map_or(rows, |(_, rows)| rows) };
         let skip = rows.max(1) as usize - 1;
-        let end = seen.range(after, found.through).nth(skip).map(|(key, _)| key);
+        let through = found.circuit_through.unwrap_or(found.through);
+        let end = seen.range(after, through).nth(skip).map(|(key, _)| key);
         let counted = if alone { end.map(|_| rows) } else { Some(1) };
-        let opened = Opened { claim, seq: found.seq, after, through: end.unwrap_or(found.through), rows: counted };
+        let lap = (found.lap, found.laps, found.lap == 0 && found.cursor == found.circuit_after.or(found.after));
+        let opened = Opened { claim, seq: found.seq, after, through: end.unwrap_or(through), rows: counted, lap };
         t.opened = Some(opened);
         Ok(Reply::Opened(Some(opened)))
     }
 
-    /// `update … set applied = applied + 1 where key in (after, through] and in scope`. Rows are found as they were when
+    /// `update … set applied = applied + 1 where key in (after, through] and of this lap and in scope`. Rows are found as they were when
     /// the statement began, and changed as they are when nobody else has them.
     pub(super) fn apply(
         &mut self,
         t: &mut Transaction,
-        after: Option<RowKey>,
-        through: RowKey,
+        (after, through): (Option<RowKey>, RowKey),
+        lap: Option<(u32, u32)>,
         sweep: bool,
         seen: &Tables,
     ) -> Result<u64, Stop> {
         let swept = self.swept;
         let in_scope = |row: &Row| row.in_scope || !swept;
         let is_aside = |key: &RowKey| sweep && seen.aside.contains(key);
-        let found = seen.range(after, through).filter(|(key, row)| in_scope(row) && !is_aside(key));
+        let is_of_lap = |key: &RowKey| lap.is_none_or(|(lap, of)| lap_of(*key, of) == lap);
+        let found = seen.range(after, through).filter(|(key, row)| is_of_lap(key) && in_scope(row) && !is_aside(key));
         let found: Vec<_> = found.map(|(key, _)| key).collect();
         for key in &found {
             self.lock(t, Cell::Row(*key))?;
@@ -88,7 +92,7 @@ impl Server {
     pub(super) fn checkpoint(
         &mut self,
         t: &mut Transaction,
-        guards: Guards,
+        (guards, lap): (Guards, Option<Lap>),
         values: &[Value],
         seen: &Tables,
     ) -> Result<Reply, Stop> {
@@ -97,13 +101,11 @@ impl Server {
         let is_ours = self.compare(guards, int(&values[7]), int(&values[8]), holder(&values[9]));
         let move_on = |slice: &Slice| {
             is_ours(slice).then_some(Slice {
-                cursor: Some(through),
                 seq: slice.seq + 1,
                 changed: slice.changed + changed,
                 scanned: slice.scanned + scanned,
                 still_in_scope: slice.still_in_scope + still,
-                done: slice.through == through,
-                ..*slice
+                ..slice.moved_to(lap, through)
             })
         };
         let moved = self.change_slice(t, id(values), seen, move_on)?;
@@ -136,21 +138,17 @@ impl Server {
 
     /// `insert into slice … select … where seq and token and holder and through <> end`.
     pub(super) fn carve_off(&mut self, t: &mut Transaction, guards: Guards, values: &[Value], seen: &Tables) -> Reply {
-        let through = key(&values[2]);
         let is_ours = self.compare_carved(guards, values);
-        let Some(found) = seen.slices.get(&carved(values)).filter(|slice| is_ours(slice) && slice.through != through)
-        else {
+        let Some(found) = seen.slices.get(&carved(values)).filter(|slice| is_ours(slice)) else { return touched(0) };
+        let through = found.circuit_through.unwrap_or(key(&values[2]));
+        if found.through == through {
             return touched(0);
-        };
+        }
         let last = seen.slices.keys().filter(|id| id.pass == carved(values).pass).map(|id| id.number).max();
         let number = last.map_or(0, |last| last + 1);
-        let new = Slice {
-            cursor: found.cursor,
-            set_aside: true,
-            token: found.token,
-            holder: found.holder,
-            ..Slice::new(found.after, through)
-        };
+        let sums = Slice::new(found.after, through);
+        let Slice { seq, changed, scanned, still_in_scope, .. } = sums;
+        let new = Slice { through, set_aside: true, seq, changed, scanned, still_in_scope, ..*found };
         t.changes.slices.insert(SliceId { number, ..carved(values) }, new);
         touched(1)
     }
@@ -163,13 +161,15 @@ impl Server {
         values: &[Value],
         seen: &Tables,
     ) -> Result<Reply, Stop> {
-        let through = key(&values[2]);
         let is_ours = self.compare_carved(guards, values);
         let later = |slice: &Slice| {
-            let ends = slice.through == through;
-            let keep = |old: Option<RowKey>| if ends { old } else { Some(through) };
-            let (after, cursor) = (keep(slice.after), keep(slice.cursor));
-            is_ours(slice).then_some(Slice { after, cursor, set_aside: ends, seq: slice.seq + 1, ..*slice })
+            let through = slice.circuit_through.unwrap_or(key(&values[2]));
+            let seq = slice.seq + 1;
+            let rest = Slice { circuit_after: None, circuit_through: None, lap: 0, cursor: Some(through), ..*slice };
+            is_ours(slice).then_some(match slice.through == through {
+                true => Slice { set_aside: true, seq, ..*slice },
+                false => Slice { after: Some(through), set_aside: false, seq, ..rest },
+            })
         };
         let moved = self.change_slice(t, carved(values), seen, later)?;
         t.recorded |= moved > 0;

@@ -36,7 +36,8 @@ impl Server {
             found => found,
         };
         let keys = |slice: Slice| {
-            let cursor = slice.cursor.map_or(Value::Null, |cursor| Value::Text(stored(cursor)));
+            let cursor =
+                slice.circuit_through.or(slice.cursor).map_or(Value::Null, |cursor| Value::Text(stored(cursor)));
             vec![Value::Int(slice.seq), cursor, Value::Text(stored(slice.through))]
         };
         Ok(rows(found.map(keys).into_iter().collect()))
@@ -52,7 +53,8 @@ impl Server {
         };
         let last = seen.slices.keys().filter(|id| id.pass == carved(values).pass).map(|id| id.number).max();
         let number = last.map_or(0, |last| last + 1);
-        let new = Slice { token: found.token, holder: found.holder, ..Slice::new(Some(middle), found.through) };
+        let Slice { laps, token, holder, through, .. } = *found;
+        let new = Slice { laps, token, holder, ..Slice::new(Some(middle), through) };
         t.changes.slices.insert(SliceId { number, ..carved(values) }, new);
         rows(vec![vec![Value::Int(number), Value::Text(stored(found.through)), Value::Null]])
     }

@@ -65,7 +65,11 @@ impl Ground {
             false => slice.clone(),
         };
         let slices: Vec<_> = slices.iter().map(forget).collect();
-        next_step(&slices, &record.extent(), swept)
+        // The record of a run has no ends here; its slices know in how many laps they are walked.
+        let mut extent = record.extent();
+        let laps = slices.iter().find(|slice| slice.pass == 0).map(|slice| slice.route.laps).unwrap_or_default();
+        extent.walk.iter_mut().for_each(|end| end.route.laps = laps);
+        next_step(&slices, &extent, swept)
     }
 
     async fn succeed(&self, control: &mut Control, record: &RunRecord) -> Result<Option<Success>, Failure> {

@@ -359,10 +359,11 @@ fn tables(chance: &mut Chance, swept: bool) -> Tables {
     let bound = rows.keys().last().copied().unwrap_or_default();
     let parts = chance.between(2, 4) as RowKey;
     let cuts = (1..parts).map(|part| bound / parts * part).chain([bound]);
+    let laps = chance.of_these(&[1, 1, 2, 4]);
     let mut slices = BTreeMap::new();
     let mut after = None;
     for (number, through) in (0..).zip(cuts) {
-        slices.insert(SliceId { pass: 0, number }, Slice::new(after, through));
+        slices.insert(SliceId { pass: 0, number }, Slice { laps, ..Slice::new(after, through) });
         after = Some(through);
     }
     Tables {

@@ -5,7 +5,10 @@ use super::play_all;
 use super::rules::Rule::{self, *};
 
 /// Seeds within which a rule has to break.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
+
+/// Where they begin for what shows in one world of five thousand: two workers have to choose a number at the same moment.
+const RARE: u64 = 12_000;
 
 /// Guards that are taken away together, and the rules of which one must break first.
 const PROOFS: &[(&[Guard], &[Rule])] = &[
@@ -41,7 +44,8 @@ const UNNOTICED: &[Guard] = &[
 #[test]
 fn without_a_guard_a_rule_breaks() {
     for (guards, rules) in PROOFS {
-        let broken = play_all(0..SEEDS, guards).broken;
+        let first = if guards.contains(&LockAtNumber) { RARE } else { 0 };
+        let broken = play_all(first..first + SEEDS, guards).broken;
         let Some((seed, broken)) = broken else { panic!("without {guards:?} no rule broke in {SEEDS} seeds") };
         assert!(rules.contains(&broken.rule), "without {guards:?}: seed {seed}: {broken}");
     }

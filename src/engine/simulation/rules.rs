@@ -2,7 +2,7 @@
 //! loss of history. Knows no statement.
 
 use super::server::{Fate, Transaction};
-use super::tables::{Fault, Holder, Row, RowKey, Tables};
+use super::tables::{Fault, Holder, Row, RowKey, Slice, Tables};
 use crate::engine::settle::Settled;
 use crate::run::RunState;
 use std::collections::HashMap;
@@ -230,15 +230,14 @@ struct Passed {
     pass: i64,
     /// The commit that recorded the pass.
     began: u64,
-    after: Option<RowKey>,
-    cursor: RowKey,
+    slice: Slice,
 }
 
 fn walked(tables: &Tables) -> Vec<Passed> {
-    let begun = tables.slices.iter().filter(|(_, slice)| slice.cursor != slice.after);
-    let passed = begun.filter_map(|(id, slice)| {
+    let begun = tables.slices.iter().filter(|(_, slice)| slice.cursor != slice.after || slice.lap > 0);
+    let passed = begun.map(|(id, slice)| {
         let began = tables.passes.get(&id.pass).copied().unwrap_or_default();
-        Some(Passed { pass: id.pass, began, after: slice.after, cursor: slice.cursor? })
+        Passed { pass: id.pass, began, slice: *slice }
     });
     passed.collect()
 }
@@ -251,7 +250,7 @@ fn passed(walked: &[Passed], aside: bool, key: RowKey, row: &Row) -> Result<(), 
     let left = row.in_scope && row.applied < row.due && !aside;
     let mut is_covered = false;
     for part in walked {
-        if key > part.cursor || part.after.is_some_and(|after| key <= after) {
+        if !part.slice.has_passed(key) || part.slice.after.is_some_and(|after| key <= after) {
             continue;
         }
         is_covered = true;

@@ -33,6 +33,8 @@ pub enum Request {
     Open(Claim, u32),
     /// The change of `(after, through]`; in a sweep without the rows that are set aside.
     Apply {
+        /// Only the rows of this lap, of so many.
+        lap: Option<(u32, u32)>,
         after: Option<RowKey>,
         through: RowKey,
         sweep: bool,
@@ -83,6 +85,8 @@ pub struct Opened {
     pub after: Option<RowKey>,
     pub through: RowKey,
     pub rows: Option<u32>,
+    /// The lap that the slice is in, of how many, and whether its circuit begins here.
+    pub lap: (u32, u32, bool),
 }
 
 /// An error as it comes over the wire.

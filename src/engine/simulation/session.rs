@@ -7,7 +7,7 @@ use super::tables::{self, Holder, SliceId};
 use super::world::{Here, Wait};
 use crate::db::wire::{self, Circumstances, Phase, Row, Session, Value, first_text};
 use crate::db::{
-    Applied, Checkpointed, Class, Dialect, Failure, Lane, Ledger, OpenBatch, QuarantinedRow, RowAside, SessionId,
+    Applied, Checkpointed, Class, Dialect, Failure, Lane, Lap, Ledger, OpenBatch, QuarantinedRow, RowAside, SessionId,
     SetAside, SliceLease, Split, SplitOff, TriedAside, Wanted,
 };
 use crate::key::KeyRange;
@@ -181,7 +181,7 @@ impl BoxedLane {
 
     async fn ask_to_open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Reply, Failure> {
         self.wire.phase = Phase::Begin;
-        self.wire.call(Request::Open(self.claim(lease), stretch.rows)).await
+        self.wire.call(Request::Open(self.claim(lease), stretch.covers())).await
     }
 
     fn claim(&self, lease: &SliceLease) -> Claim {
@@ -198,16 +198,19 @@ impl Lane for BoxedLane {
             None => self.ask_to_open(lease, stretch).await?,
         };
         let Reply::Opened(opened) = reply else { unreachable!("an opening is answered so") };
-        Ok(opened.map(|Opened { seq, after, through, rows, .. }| {
+        Ok(opened.map(|Opened { seq, after, through, rows, lap: (lap, laps, begins), .. }| {
+            let lap = (laps > 1).then(|| Lap::of_batch(lap, laps, begins, stretch));
             let range = KeyRange { after: after.map(tables::key), through: tables::key(through) };
-            OpenBatch { seq, range, rows, in_scope: None, span: None, gone: false, wal_position: None }
+            OpenBatch { seq, range, rows, in_scope: None, span: None, lap, gone: false, wal_position: None }
         }))
     }
 
-    async fn apply(&mut self, lease: &SliceLease, range: &KeyRange) -> Result<Applied, Failure> {
+    async fn apply(&mut self, lease: &SliceLease, batch: &OpenBatch) -> Result<Applied, Failure> {
         self.wire.phase = Phase::Apply;
+        let range = &batch.range;
         let after = range.after.as_ref().map(tables::number);
-        let request = Request::Apply { after, through: tables::number(&range.through), sweep: lease.pass > 0 };
+        let lap = batch.lap.filter(Lap::is_one_of_many).map(|lap| (lap.number, lap.of));
+        let request = Request::Apply { lap, after, through: tables::number(&range.through), sweep: lease.pass > 0 };
         match self.wire.call(request).await {
             Ok(Reply::Rows(_, rows)) => Ok(Applied { rows, still_in_scope: 0 }),
             Ok(Reply::Opened(_)) => unreachable!("only an opening is answered so"),

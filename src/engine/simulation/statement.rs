@@ -1,6 +1,8 @@
 //! Which statement is this? Recognises the text that the ledger and the batch really send, and reads from it which guards
 //! it has: a guard that disappears from the SQL disappears from the simulation too. Knows no tables.
 
+use crate::db::wire::{checkpoint_statement, places};
+use crate::db::{Dialect, Lap};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -39,7 +41,7 @@ pub enum Statement {
     CopyPass,
     AddSlice,
     OwnSlice,
-    Checkpoint(Guards),
+    Checkpoint(Guards, Option<Lap>),
     LockedSeq {
         locks: bool,
         guards: Guards,
@@ -112,13 +114,13 @@ fn recognise(sql: &str) -> Statement {
         _ if sql.starts_with("select seq from tidegate.slice") => {
             Statement::LockedSeq { locks, guards: guards("seq =", "token = $4", "holder = $5") }
         }
-        _ if sql.starts_with("select s.seq, s.cursor_key, s.through_key") => {
+        _ if sql.starts_with("select s.seq, coalesce(s.circuit_through, s.cursor_key), s.through_key") => {
             Statement::Left { locks, guards: guards("seq =", "s.token = $4", "s.holder = $5") }
         }
         _ if sql.starts_with("select 1 from tidegate.quarantine") => Statement::IsAside,
         _ if sql.starts_with("update tidegate.run") => of_run(sql),
         _ if sql.starts_with("update tidegate.slice set cursor_key") => {
-            Statement::Checkpoint(guards("seq = $8", "token = $9", "holder = $10"))
+            Statement::Checkpoint(guards("seq = $8", "token = $9", "holder = $10"), lap(sql))
         }
         _ if sql.starts_with("update tidegate.slice as s set after_key") => {
             Statement::BeginLater(guards("s.seq = $5", "s.token = $6", "s.holder = $7"))
@@ -146,6 +148,16 @@ fn recognise(sql: &str) -> Statement {
             "the simulation does not know this statement; say in statement.rs and execute.rs what it does: {sql}"
         ),
     }
+}
+
+/// The lap whose checkpoint that is.
+fn lap(sql: &str) -> Option<Lap> {
+    let laps = [1, 2, 4].into_iter().flat_map(|of| (0..of).map(move |number| (number, of)));
+    let laps = laps.flat_map(|(number, of)| [true, false].map(|closes| Some(Lap { number, of, closes })));
+    let is_of = |lap: &Option<Lap>| checkpoint_statement(Dialect::Postgres, *lap, "$1", &places(2)) == sql;
+    laps.chain([None])
+        .find(is_of)
+        .unwrap_or_else(|| panic!("the checkpoint of no lap that the simulation knows: {sql}"))
 }
 
 fn of_run(sql: &str) -> Statement {

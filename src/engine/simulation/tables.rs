@@ -1,6 +1,7 @@
 //! What stands in the tables? The walked table, of which a row is a key and how often it was changed, and the state tables
 //! as far as decisions depend on them. Knows no transaction.
 
+use crate::db::Lap;
 use crate::key::Key;
 use crate::run::RunState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,10 @@ pub struct Slice {
     pub after: Option<RowKey>,
     pub through: RowKey,
     pub cursor: Option<RowKey>,
+    pub laps: u32,
+    pub lap: u32,
+    pub circuit_after: Option<RowKey>,
+    pub circuit_through: Option<RowKey>,
     pub seq: i64,
     pub changed: i64,
     pub scanned: i64,
@@ -68,6 +73,10 @@ impl Slice {
             after,
             through,
             cursor: after,
+            laps: 1,
+            lap: 0,
+            circuit_after: None,
+            circuit_through: None,
             seq: 0,
             changed: 0,
             scanned: 0,
@@ -78,6 +87,55 @@ impl Slice {
             holder: None,
         }
     }
+}
+
+impl Slice {
+    /// Where the circuit in hand began: below, all rows are done.
+    pub fn done_through(&self) -> Option<RowKey> {
+        if self.laps == 1 { self.cursor } else { self.circuit_after.or(self.after) }
+    }
+
+    /// Whether the walk has been at a row of the slice.
+    pub fn has_passed(&self, key: RowKey) -> bool {
+        let is_below = |end: Option<RowKey>| end.is_some_and(|end| key <= end);
+        let lap = lap_of(key, self.laps);
+        is_below(self.done_through())
+            || (lap == self.lap && is_below(self.cursor))
+            || (lap < self.lap && is_below(self.circuit_through))
+    }
+
+    /// The slice behind a batch that ends there, in this lap.
+    pub fn moved_to(self, lap: Option<Lap>, end: RowKey) -> Self {
+        let Some(Lap { number, of, closes }) = lap else {
+            return Self { cursor: Some(end), done: self.through == end, ..self };
+        };
+        let at_end = match number {
+            0 => closes || self.through == end,
+            _ => self.circuit_through == Some(end),
+        };
+        match (at_end, number + 1 == of) {
+            (false, _) => Self { cursor: Some(end), ..self },
+            (true, false) => Self {
+                cursor: self.circuit_after.or(self.after),
+                lap: self.lap + 1,
+                circuit_through: Some(end),
+                ..self
+            },
+            (true, true) => Self {
+                cursor: Some(end),
+                lap: 0,
+                circuit_after: Some(end),
+                circuit_through: None,
+                done: self.through == end,
+                ..self
+            },
+        }
+    }
+}
+
+/// The lap of so many that changes the row of this key.
+pub fn lap_of(key: RowKey, laps: u32) -> u32 {
+    u32::from(key) & (laps - 1)
 }
 
 /// `tidegate.run`: there is one.

@@ -11,12 +11,12 @@ use super::world::Wait;
 use crate::db::{Applied, Class, Failure, Lane, OpenBatch, RowAside, SliceLease, SliceRecord, Split, Wanted};
 use crate::engine::answer::{Answer, Streak, Tried, answer};
 use crate::engine::batch::{self, Committed, Ended, Interrupted};
+use crate::engine::circuit::Circuit;
 use crate::engine::errand::{Errand, Unsettled};
 use crate::engine::halving::{self, Then};
 use crate::engine::settle::{self, Settled};
 use crate::engine::worker::{Strange, strange};
 use crate::pace::{Cost, Scan, Stopwatch, Stretch, TimeLedger};
-use crate::plan::Route;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,10 @@ const LEAST_HALF: u64 = 2;
 pub async fn work(ground: Ground, number: u32) -> Result<(), Failure> {
     // The stopwatch reads a clock, and nobody here reads the stopwatch.
     let time = TimeLedger::new(1, Instant::now()).stopwatch(0);
-    let mut worker =
-        Worker { ground, number, time, streak: Streak::default(), lane: None, next: Errand::Change, begun: None };
+    let (streak, circuit) = (Streak::default(), Circuit::default());
+    let mut worker = Worker { ground, number, time, streak, lane: None, next: Errand::Change, begun: None, circuit };
     while let Some(slice) = worker.next_slice().await {
-        worker.next = Errand::Change;
+        (worker.next, worker.circuit) = (Errand::Change, Circuit::default());
         let walked = worker.walk(&slice).await;
         worker.ground.change(|process| process.pool.leave(number));
         if !walked? {
@@ -49,6 +49,7 @@ struct Worker {
     next: Errand,
     /// As that of `Worker`.
     begun: Option<Stretch>,
+    circuit: Circuit,
 }
 
 enum Turn {
@@ -189,12 +190,13 @@ impl Worker {
             return self.settle(slice, lease, *unsettled).await;
         }
         let ground = &self.ground;
-        let sized = || next.stretch(ground.sizing(slice.pass, |sizing| sizing.rows()), Scan::every_row());
-        let stretch = self.begun.take().unwrap_or_else(sized);
+        let (circuit, scan) = (self.circuit, Scan::every_row().in_laps(slice.route.laps.count, 1));
+        let sized = || next.stretch(ground.sizing(slice.pass, |sizing| sizing.rows()), scan);
+        let stretch = self.begun.take().unwrap_or_else(|| circuit.next(sized()));
         // Chance says what the gate and other workers say elsewhere.
-        let ahead = |_: &OpenBatch, _: Applied| {
+        let ahead = |batch: &OpenBatch, _: Applied| {
             let goes_on = matches!(next, Errand::Change) && ground.here.world().chance.one_in(2);
-            (goes_on && ground.gate_is_open()).then(sized)
+            (goes_on && ground.gate_is_open()).then(|| circuit.after(batch).next(sized()))
         };
         let aside = |failure| RowAside { failure, limit: self.ground.job.quarantine_limit, keep_detail: false };
         let ended = batch::run(lane.as_mut(), lease, stretch, next.deed(aside), &ahead, &self.time).await;
@@ -260,6 +262,7 @@ impl Worker {
         self.streak = Streak::default();
         self.next = done.committed(&committed.batch);
         self.begun = committed.next;
+        self.circuit = self.circuit.after(&committed.batch);
         if let (Errand::Change | Errand::Settle(..), Some(rows)) = (done, committed.batch.rows) {
             let cost = Cost { rows, took: Duration::ZERO, wal_bytes: None };
             self.ground.sizing(slice.pass, |sizing| sizing.note(cost));
@@ -349,7 +352,7 @@ fn words(ended: &Result<Ended, Interrupted>) -> String {
 impl Ground {
     fn slice_lease(&self, slice: &SliceRecord) -> SliceLease {
         let (pass, number, token) = (slice.pass, slice.number, slice.token);
-        SliceLease { run: 1, pass, number, route: Route::default(), token, holder: self.process.to_string() }
+        SliceLease { run: 1, pass, number, route: slice.route.clone(), token, holder: self.process.to_string() }
     }
 
     /// Whether the gate is open to a worker with a batch in hand.

@@ -77,6 +77,10 @@ struct Table {
     /// How the table is walked.
     #[schemars(default)]
     walk: Walk,
+    /// How often each stretch of the table is gone over, each time for other rows, so that new versions of rows find room beside
+    /// the old ones. PostgreSQL only.
+    #[schemars(default)]
+    laps: Laps,
 }
 
 #[derive(Default, JsonSchema, serde::Serialize)]
@@ -89,6 +93,26 @@ enum Walk {
     Key,
     /// Ranges of the table's blocks, as they lie on disk: PostgreSQL, with a `where` that the change makes false.
     Physical,
+}
+
+#[derive(Default, JsonSchema, serde::Serialize)]
+enum Laps {
+    /// The plan decides: several where no index has a column that is changed.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// Each row is changed as the walk comes by.
+    #[serde(rename = "1")]
+    One,
+    /// Every second row, or group of rows, at a time.
+    #[serde(rename = "2")]
+    Two,
+    /// Every fourth.
+    #[serde(rename = "4")]
+    Four,
+    /// Every eighth.
+    #[serde(rename = "8")]
+    Eight,
 }
 
 #[derive(JsonSchema)]

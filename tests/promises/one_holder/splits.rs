@@ -73,7 +73,7 @@ async fn the_owner_learns_where_its_slice_ends_now(target: Target) {
     made(held.lane.split(&held.lease, WANTED).await.unwrap());
     held.lane.commit().await.unwrap();
     let batch = held.lane.open(&held.lease, Stretch::of_rows(50)).await.unwrap().expect("our slice");
-    let applied = held.lane.apply(&held.lease, &batch.range).await.unwrap();
+    let applied = held.lane.apply(&held.lease, &batch).await.unwrap();
     let recorded = held.lane.checkpoint(&held.lease, &batch, applied).await.unwrap().expect("our slice");
     assert!(recorded.ends_slice, "the first fifty rows are all of it");
     held.lane.commit().await.unwrap();
@@ -84,7 +84,7 @@ async fn the_owner_learns_where_its_slice_ends_now(target: Target) {
 async fn a_split_waits_for_the_batch_in_hand(target: Target) {
     let mut held = Held::new(&target).await;
     let batch = held.lane.open(&held.lease, Stretch::of_rows(20)).await.unwrap().expect("our slice");
-    let applied = held.lane.apply(&held.lease, &batch.range).await.unwrap();
+    let applied = held.lane.apply(&held.lease, &batch).await.unwrap();
     let (mut taker, lease) = (held.another_lane().await, held.lease.clone());
     let taking = tokio::spawn(async move { (taker.split(&lease, WANTED).await, taker) });
     let waiting =
@@ -138,7 +138,7 @@ async fn a_slice_too_long_to_be_counted_is_split_near_its_middle(target: Target)
 async fn walk(held: &mut Held, rows: u32) {
     let mut lane = held.database.lane(&held.plan.work, &held.plan.survey.place, &job().batch, LEASE).await.unwrap();
     let batch = lane.open(&held.lease, Stretch::of_rows(rows)).await.unwrap().expect("our slice");
-    let applied = lane.apply(&held.lease, &batch.range).await.unwrap();
+    let applied = lane.apply(&held.lease, &batch).await.unwrap();
     lane.checkpoint(&held.lease, &batch, applied).await.unwrap().expect("our slice");
     lane.commit().await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! What if another hand changed the state tables? The run is refused with the table, the row and the next step, no row of
 //! the target is changed, and when the row is put back the run goes on to exactly once.
 
-use crate::support::{Counted, Target, promises, until};
+use crate::support::{Counted, Target, add_one, batches_by, promises, until};
 
 promises!(on [postgres_15, sqlite]:
     a_run_whose_record_was_changed_changes_nothing_until_it_is_put_back,
@@ -27,9 +27,11 @@ struct Tamper {
 
 impl Interrupted {
     async fn new(target: &Target) -> Self {
-        let items = Counted::new(target, 3_000, 20).await;
+        let items = Counted::with_job(target, 3_000, &add_one("items", &batches_by(1, 20))).await;
         target.execute("analyze items").await;
-        let killed = target.start_killed_at("batch-checkpointed=25*off->return", &["run", &items.job.path]).end().await;
+        // In laps a slice has more batches, the last of each lap smaller than it may be.
+        let point = format!("batch-checkpointed={}*off->return", target.either(60, 25));
+        let killed = target.start_killed_at(&point, &["run", &items.job.path]).end().await;
         assert!(killed.was_killed(), "{killed}");
         until("its last commit is over", async || target.is_quiet().await).await;
         let [slice, run, meta] = ["slice", "run", "meta"].map(|table| target.state(table));
@@ -38,7 +40,7 @@ impl Interrupted {
         let number = async |which: &str| {
             target.number(&format!("select max(slice) from {slice} where not done and {which}")).await
         };
-        let (partly, fresh) = (number("cursor_key <> after_key").await, number("cursor_key = after_key").await);
+        let (partly, fresh) = (number("seq > 0").await, number("seq = 0").await);
         assert!(target.number("select count(*) from saved where done").await > 0, "a slice that is done");
         Self { items, slice, run, meta, partly, fresh }
     }
@@ -70,7 +72,7 @@ impl Interrupted {
         let Self { slice, meta, partly, fresh, .. } = self;
         let key = |number: &str| target.either(format!("'[\"{number}\"]'"), format!("'[\"i:{number}\"]'"));
         let no_key = |name: &str| format!("{name} is no key: a JSON array of texts");
-        let outside = "cursor_key lies outside of the slice";
+        let outside = "cursor_key lies outside of the slice, or of its circuit";
         let unreadable = "a part of its keys cannot be read in the type of the key's column";
         let parts = |n: u8| format!("cursor_key does not have a part for each of the key's columns: {n} instead of 1");
         let no_count = |name: &str| format!("{name} is no count that batches add up to");
@@ -93,6 +95,7 @@ impl Interrupted {
                 "cursor_key = null",
                 "cursor_key is null, and the slice does not begin at the open end",
             ),
+            self.of_slice(*partly, "circuit_after = 'oops'", &no_key("circuit_after")),
             self.of_slice(*partly, "seq = -3", &no_count("seq")),
             self.of_slice(*partly, "seq = 9223372036854775807", &no_count("seq")),
             self.of_slice(*partly, "rows_changed = -1", &no_count("rows_changed")),

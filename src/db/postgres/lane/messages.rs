@@ -32,7 +32,7 @@ impl PostgresLane {
     /// Everything before the change, in one message of fixed statements: only numbers and a uuid are written into it. The
     /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
     pub(super) fn opening(&self, lease: &SliceLease, stretch: Stretch, end: End) -> String {
-        let words = opening::words(lease, stretch);
+        let words = opening::words(lease, stretch, end);
         let select = self.prepared.by_name(&self.opening_to_prepare(end), &words, Planned::Once);
         let select = select.unwrap_or_else(|| opening::select(&self.statements, end, &words));
         let then = after_look_up(self.statements.work());
@@ -73,10 +73,10 @@ impl PostgresLane {
         applied: Applied,
     ) -> Result<Option<Checkpointed>, Failure> {
         let (words, end) = (checkpoint::words(lease, batch, applied), opened::end());
-        let text = checkpoint::statement(Dialect::Postgres, &end, &places(1));
+        let text = checkpoint::statement(Dialect::Postgres, batch.lap, &end, &places(1));
         self.prepared.prepare(&mut self.session, &checkpoint::TYPES, &text).await?;
         let by_name = self.prepared.by_name(&text, &words, Planned::Once);
-        let sql = by_name.unwrap_or_else(|| checkpoint::statement(Dialect::Postgres, &end, &words));
+        let sql = by_name.unwrap_or_else(|| checkpoint::statement(Dialect::Postgres, batch.lap, &end, &words));
         Ok(checkpoint::checkpointed(batch, &self.session.script(&sql).await?))
     }
 
