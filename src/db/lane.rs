@@ -90,10 +90,12 @@ impl OpenBatch {
         applied.rows.div_ceil(self.lap.map_or(1, |lap| lap.of.into()))
     }
 
-    /// Whether it changed nearly every row that may be in its range: keys are rows then, and stripes of the same size.
-    pub fn is_dense(&self, applied: Applied) -> bool {
+    /// Whether it changed nearly every row that may be in its range, when it was to go so far: keys are rows then, and stripes of
+    /// the same size. `None`: it ended with its circuit, and what is left there may be rows of another lap.
+    pub fn is_dense(&self, stretch: Stretch, applied: Applied) -> Option<bool> {
         let laps = self.lap.map_or(1, |lap| lap.of);
-        is_dense(self.span, applied.rows.saturating_mul(laps.into()))
+        let was_cut_short = laps > 1 && self.span.is_some_and(|keys| keys < stretch.covers().into());
+        (!was_cut_short).then(|| is_dense(self.span, applied.rows.saturating_mul(laps.into())))
     }
 
     /// The same, in whose range the look-up saw so many rows in scope.

@@ -5,7 +5,7 @@ use super::batch::Committed;
 use super::crew::Crew;
 use crate::db::SliceRecord;
 use crate::pace::{Found, Look, Scan, Sizes, Stretch};
-use crate::plan::{Order, Work};
+use crate::plan::{Laps, Order, Work};
 use std::sync::{MutexGuard, PoisonError};
 
 /// How far batches look, as the slices know how many rows were in scope so far.
@@ -28,7 +28,8 @@ impl Crew {
         let scan = *self.scan(slice.pass);
         // No index has rows in the order of their places.
         let scan = scan.by_index(scan.is_by_index() && slice.route.order == Order::Key);
-        scan.in_laps(slice.route.laps.count, slice.route.laps.stripe)
+        let Laps { count, stripe } = slice.route.laps;
+        scan.in_laps(count, (slice.route.order == Order::Key).then_some(stripe))
     }
 
     fn scan(&self, pass: i64) -> MutexGuard<'_, Scan> {

@@ -232,10 +232,11 @@ impl Worker<'_> {
         stretch: Stretch,
         in_hand: &InHand<'_>,
     ) -> Result<Ended, Interrupted> {
-        let (crew, number, circuit) = (self.crew, self.number, self.circuit);
+        let (crew, number, circuit, was_dense) = (self.crew, self.number, self.circuit, self.is_dense);
         let ahead = |batch: &OpenBatch, applied: Applied| {
             let goes_on = matches!(next, Errand::Change) && crew.nobody_takes() && in_hand.may_go_on(number);
-            goes_on.then(|| circuit.after(batch).next(crew.stretch(next, slice, batch.is_dense(applied))))
+            let is_dense = batch.is_dense(stretch, applied).unwrap_or(was_dense);
+            goes_on.then(|| circuit.after(batch).next(crew.stretch(next, slice, is_dense)))
         };
         let deed = next.deed(|failure| crew.row_aside(failure));
         self.time.begin_batch(Bucket::Boundary, Instant::now());
@@ -270,7 +271,7 @@ impl Worker<'_> {
         let Committed { batch, ends_slice, .. } = committed;
         self.next = done.committed(&committed.batch);
         self.begun = committed.next;
-        self.is_dense = batch.is_dense(committed.applied);
+        self.is_dense = batch.is_dense(committed.stretch, committed.applied).unwrap_or(self.is_dense);
         self.circuit = self.circuit.after(batch);
         match done {
             Errand::Change | Errand::Settle(_) => self.learn(slice, committed),
@@ -296,7 +297,7 @@ impl Worker<'_> {
         self.crew.found(slice, committed);
         let counted = match committed.stretch.look {
             // The last range of a slice was not counted, and is too small to tell anything.
-            Look::Count if committed.stretch.laps == 1 => committed.batch.rows,
+            Look::Count if !committed.batch.lap.is_some_and(|lap| lap.is_one_of_many()) => committed.batch.rows,
             Look::Count | Look::Span => u32::try_from(committed.applied.rows).ok(),
             Look::Among(_) | Look::ByIndex => None,
         };

@@ -86,8 +86,8 @@ pub struct Scan {
     by_index: bool,
     by_span: bool,
     laps: u32,
-    /// Neighbouring keys of the same lap.
-    stripe: u32,
+    /// Neighbouring keys of the same lap; `None`: a row's lap is told by its place.
+    stripe: Option<u32>,
     /// Rows that a batch looks at; as long as it is not above the batch's own rows, all are counted.
     rows: u32,
     most: u32,
@@ -102,7 +102,7 @@ impl Scan {
             by_index: false,
             by_span: false,
             laps: 1,
-            stripe: 1,
+            stripe: None,
             rows: 0,
             most: 0,
             target_time: Duration::ZERO,
@@ -113,12 +113,12 @@ impl Scan {
     pub fn of_walk(share: f64, rows: u32, most: u32, target_time: Duration) -> Self {
         let sparse = share * (SPARSE as f64) < 1.0;
         let rows = if sparse { rows.saturating_mul(GROWTH).min(most) } else { 0 };
-        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: 1, rows, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: None, rows, most, target_time }
     }
 
     /// For a sweep, which finds next to nothing.
     pub fn of_sweep(most: u32, target_time: Duration) -> Self {
-        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: 1, rows: most, most, target_time }
+        Self { has_scope: true, by_index: false, by_span: false, laps: 1, stripe: None, rows: most, most, target_time }
     }
 
     /// The same where an index finds the rows in scope.
@@ -138,27 +138,29 @@ impl Scan {
         Self { by_span, ..self }
     }
 
-    /// The same on a walk in so many laps, each of which changes so many neighbours at a time.
+    /// The same on a walk in so many laps. By the key each of them changes so many neighbours at a time; by places `None`.
     #[must_use]
-    pub fn in_laps(self, laps: u32, stripe: u32) -> Self {
+    pub fn in_laps(self, laps: u32, stripe: Option<u32>) -> Self {
         Self { laps, stripe, ..self }
     }
 
-    /// How far a batch of so many rows goes. Rows that have to be sought are changed as the walk comes by: each lap would seek
-    /// them anew, and few of a block make no room for each other.
+    /// How far a batch of so many rows goes. Rows that have to be sought are changed as the walk comes by, and so are those of a key
+    /// with gaps: each lap would seek or count them anew, and few of a block make no room for each other.
     pub fn stretch(&self, rows: u32) -> Stretch {
         let look = match self {
             Self { has_scope: true, by_index: true, .. } => Look::ByIndex,
             Self { has_scope: true, rows: scan, .. } if *scan > rows => Look::Among(*scan),
-            // Whole stripes: wherever they begin, so many keys have no more than the batch's rows of any lap.
-            Self { by_span: true, laps: 2.., stripe, .. } if *stripe <= rows => {
-                return Stretch { laps: self.laps, ..Stretch::by(rows - rows % stripe, Look::Span) };
-            }
-            Self { by_span: true, laps: 1, .. } => Look::Span,
+            Self { by_span: true, .. } => Look::Span,
             _ => Look::Count,
         };
-        let laps = if matches!(look, Look::Count | Look::Span) { self.laps } else { 1 };
-        Stretch { laps, ..Stretch::by(rows, look) }
+        match (look, self.stripe) {
+            // Whole stripes: wherever they begin, so many keys have no more than the batch's rows of any lap.
+            (Look::Span, Some(stripe)) if stripe <= rows => {
+                Stretch { laps: self.laps, ..Stretch::by(rows - rows % stripe, look) }
+            }
+            (Look::Count, None) => Stretch { laps: self.laps, ..Stretch::by(rows, look) },
+            _ => Stretch::by(rows, look),
+        }
     }
 
     /// How far a batch goes that is to have so many rows and no others beside them.
@@ -253,25 +255,24 @@ mod tests {
 
     #[test]
     fn in_laps_a_batch_covers_whole_stripes_and_changes_no_more_rows_than_it_may() {
-        let scan = Scan::every_row().in_laps(4, 16);
-        for (by_span, rows, look, changes, covers) in [
-            (true, 1_000, Look::Span, 992, 3_968),
-            (true, 16, Look::Span, 16, 64),
-            // Fewer than a stripe has: counted, whichever lap they are of.
-            (true, 15, Look::Count, 15, 15),
-            (false, 1_000, Look::Count, 1_000, 1_000),
+        let scan = Scan::every_row().in_laps(4, Some(16));
+        for (by_span, rows, look, changes, covers, laps) in [
+            (true, 1_000, Look::Span, 992, 3_968, 4),
+            (true, 16, Look::Span, 16, 64, 4),
+            // Fewer than a stripe has, or keys with gaps: as the walk comes by.
+            (true, 15, Look::Span, 15, 15, 1),
+            (false, 1_000, Look::Count, 1_000, 1_000, 1),
         ] {
             let stretch = scan.by_span(by_span).stretch(rows);
-            assert_eq!(
-                (stretch.look, stretch.rows, stretch.covers(), stretch.laps),
-                (look, changes, covers, 4),
-                "{rows}"
-            );
+            let told = (stretch.look, stretch.rows, stretch.covers(), stretch.laps);
+            assert_eq!(told, (look, changes, covers, laps), "{rows}");
             let most = (0..64).map(|from| (from..from + covers).filter(|key| key / 16 % 4 == 1).count()).max();
             assert!(most <= Some(rows as usize), "{most:?} of {rows}");
         }
+        let by_places = Scan::every_row().in_laps(4, None).stretch(1_000);
+        assert_eq!((by_places.look, by_places.covers(), by_places.laps), (Look::Count, 1_000, 4), "those of the lap");
         assert_eq!(scan.stretch_of(7), Stretch::of_rows(7), "a row that is sought may be of any lap");
-        let sparse = Scan::of_walk(0.01, 1_000, 9_000, TARGET).in_laps(4, 16).stretch(1_000);
+        let sparse = Scan::of_walk(0.01, 1_000, 9_000, TARGET).in_laps(4, Some(16)).stretch(1_000);
         assert_eq!((sparse.look, sparse.laps), (Look::Among(4_000), 1), "rows that are sought are sought once");
     }
 

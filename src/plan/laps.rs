@@ -91,9 +91,14 @@ fn no_laps(table: &TableFacts, work: &Work, walking: &Walking) -> Option<String>
     if !matches!(work.action, Action::Set(_)) {
         return Some("no row is changed where it lies".to_owned());
     }
-    let last = work.key.last()?;
-    (walking.order == Order::Key && !WHOLE_NUMBERS.contains(&last.sql_type.as_str()))
-        .then(|| format!("a row's lap is told by a whole number, and {} is {}", last.name, last.sql_type))
+    match (walking.order, work.key.as_slice()) {
+        (Order::Physical, _) => None,
+        (Order::Key, [column]) if WHOLE_NUMBERS.contains(&column.sql_type.as_str()) => None,
+        (Order::Key, [column]) => {
+            Some(format!("a row's lap is told by a whole number, and {} is {}", column.name, column.sql_type))
+        }
+        (Order::Key, _) => Some("a row's lap is told by one whole number, and the key has several columns".to_owned()),
+    }
 }
 
 /// Why laps would gain nothing, where they would not.
@@ -131,9 +136,6 @@ fn scattered(table: &TableFacts, work: &Work, legs: &[Leg]) -> Option<String> {
             return Some(format!("the key does not follow the order on disk (correlation {correlation:.2})"));
         }
         Some(_) => {}
-    }
-    if work.key.len() > 1 {
-        return Some("the key has several columns, whose neighbours may all be of one lap".to_owned());
     }
     match density(table.estimated_rows, legs) {
         None => Some("too little is known of the key's gaps".to_owned()),
@@ -247,7 +249,11 @@ mod tests {
             (|t, _, _| t.columns[0].correlation = None, dense, "1: ANALYZE"),
             (|_, _, _| {}, dense * 4, "1: the key has gaps (rows are 25 %"),
             (|_, r, _| *r = resolved(&[("id", "uuid")]), dense, "1: a row's lap is told by a whole number"),
-            (|_, r, _| *r = resolved(&[("shop", "text"), ("id", "bigint")]), dense, "1: the key has several columns"),
+            (
+                |_, r, _| *r = resolved(&[("shop", "text"), ("id", "bigint")]),
+                dense,
+                "1: a row's lap is told by one whole number",
+            ),
             (|_, _, w| w.scope_index = Some("todo".into()), dense, "1: rows in scope are sought"),
             (
                 |t, r, w| {
@@ -282,9 +288,11 @@ mod tests {
         let asked = |laps: &str, resolved: &Resolved| {
             lapping(&job(&format!("laps = \"{laps}\"")), &table(), resolved, &walking(Order::Key), &[])
         };
-        let gaps = resolved(&[("shop", "text"), ("id", "bigint")]);
-        assert_eq!(asked("8", &gaps).unwrap().laps.count, 8, "whoever says so knows the keys");
-        assert_eq!(asked("1", &gaps).unwrap().laps, Laps::default());
+        let mut id = resolved(&[("id", "bigint")]);
+        assert_eq!(asked("8", &id).unwrap().laps.count, 8, "nothing is known of the key's gaps here");
+        id.work.key.push(id.work.key[0].clone());
+        assert_eq!(asked("1", &id).unwrap().laps, Laps::default());
+        assert_eq!(asked("2", &id).unwrap_err().code, "laps-unavailable");
         assert_eq!(asked("2", &resolved(&[("id", "text")])).unwrap_err().code, "laps-unavailable");
         let mut deletes = resolved(&[("id", "bigint")]);
         deletes.work.action = Action::Delete { archive: None };

@@ -35,6 +35,7 @@ promises!(on [postgres_15]:
     kills_at_random_leave_no_row_that_comes_later,
     kills_at_random_of_a_walk_by_blocks_are_not_seen,
     kills_at_random_of_a_walk_of_partitions_are_not_seen,
+    kills_at_random_of_a_walk_in_laps_are_not_seen,
 );
 
 /// Where the engine asks to be killed, and how a process is brought there.
@@ -214,6 +215,12 @@ async fn kills_at_random_of_a_walk_by_blocks_are_not_seen(target: Target) {
 async fn kills_at_random_of_a_walk_of_partitions_are_not_seen(target: Target) {
     let workload = (Scope::AtStart, Layout::InPartitions);
     killed_at_random("T02 in partitions", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
+}
+
+/// Nothing but the checkpoints says what is done, and they go back at the end of each lap.
+async fn kills_at_random_of_a_walk_in_laps_are_not_seen(target: Target) {
+    let workload = (Scope::AtStart, Layout::InLaps);
+    killed_at_random("T02 in laps", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
 }
 
 /// Four workers at full speed; a third of the kills falls into the start, wherever the process is by then.

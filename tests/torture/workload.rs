@@ -36,6 +36,8 @@ pub(super) enum Layout {
     ByKey,
     /// In one table, in the order in which they lie: with a `where` only.
     ByBlocks,
+    /// In one table, by its key, each stretch in four laps wherever its keys leave few gaps.
+    InLaps,
     /// In three partitions of PostgreSQL, one after the other.
     InPartitions,
 }
@@ -87,7 +89,11 @@ impl Workload {
             Scope::AtStart => "",
             Scope::Everything => "where = \"applied = 0\"\n",
         };
-        let walk = if self.layout == Layout::ByBlocks { "walk = \"physical\"\n" } else { "" };
+        let walk = match self.layout {
+            Layout::ByBlocks => "walk = \"physical\"\n",
+            Layout::InLaps => "laps = \"4\"\n",
+            Layout::ByKey | Layout::InPartitions => "",
+        };
         let change = format!("[change.set]\n{PAYLOAD}\nnew = \"old * 3 + 1\"\n");
         let table = &self.table;
         target.job(&self.job_name(), &format!("[table]\nname = \"{table}\"\n{scope}{walk}{change}{batch_and_pace}"))

@@ -68,7 +68,7 @@ impl fmt::Display for Manner {
             (self.pace == Pace::Duty, ", duty 0.6"),
             (self.sizes == Sizes::Learned, ", sizes as they come"),
             (self.sizes == Sizes::Short, ", batches of 20 ms"),
-            (self.sizes == Sizes::Few, ", batches of 200 rows"),
+            (self.sizes == Sizes::Few, ", batches of 225 rows"),
             (self.vacuum, ", vacuum"),
         ];
         said.iter().filter(|(is, _)| *is).try_for_each(|(_, words)| f.write_str(words))
@@ -110,7 +110,7 @@ fn batch(shape: &Shape, manner: Manner) -> String {
     let rows = match manner.sizes {
         Sizes::Pinned => format!("rows = {rows}\nmin_rows = {rows}\nmax_rows = {rows}"),
         Sizes::Learned => format!("rows = {rows}"),
-        Sizes::Few => "rows = 200\nmin_rows = 200\nmax_rows = 200".to_owned(),
+        Sizes::Few => "rows = 225\nmin_rows = 225\nmax_rows = 225".to_owned(),
         Sizes::Short => "rows = 1000\nmin_rows = 100\nmax_rows = 5000\ntarget_time = \"20ms\"".to_owned(),
     };
     let vacuum = if manner.vacuum { "vacuum = \"auto\"\n" } else { "" };

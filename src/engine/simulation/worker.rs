@@ -190,7 +190,7 @@ impl Worker {
             return self.settle(slice, lease, *unsettled).await;
         }
         let ground = &self.ground;
-        let (circuit, scan) = (self.circuit, Scan::every_row().in_laps(slice.route.laps.count, 1));
+        let (circuit, scan) = (self.circuit, Scan::every_row().in_laps(slice.route.laps.count, None));
         let sized = || next.stretch(ground.sizing(slice.pass, |sizing| sizing.rows()), scan);
         let stretch = self.begun.take().unwrap_or_else(|| circuit.next(sized()));
         // Chance says what the gate and other workers say elsewhere.
