@@ -186,7 +186,7 @@ impl Lane for PostgresLane {
         self.kept = None;
         self.wake.begins(None);
         self.follow(&lease.route);
-        let range_end = End::of(stretch, lease.route.order, self.open_below);
+        let range_end = End::of(stretch, self.open_below);
         let answer = match self.opened(lease, stretch, range_end).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
                 return self.open_gone(lease, stretch, failure).await;
@@ -324,7 +324,7 @@ impl Lane for PostgresLane {
     }
 
     async fn commit_and_go_on(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<(), Failure> {
-        let end = End::of(stretch, lease.route.order, false);
+        let end = End::of(stretch, false);
         // Who holds on to a pooler's connection keeps it from those that wait for one; what is still to be prepared could fail,
         // and the batch in hand with it.
         if !self.prepared.is_ours_alone() || self.prepared.wants(&self.opening_to_prepare(end)) {

@@ -8,7 +8,6 @@ use crate::db::SliceLease;
 use crate::db::dialect::{Dialect, literal};
 use crate::db::statement::BatchStatements;
 use crate::pace::{Look, Stretch};
-use crate::plan::Order;
 
 /// Where the slice `s` ends, or the circuit of laps that it is in.
 const THROUGH: &str = "coalesce(s.circuit_through, s.through_key)";
@@ -51,13 +50,13 @@ pub(super) enum End {
 
 impl End {
     /// `open_below`: the slice has no cursor, so there is nothing to count keys from.
-    pub(super) fn of(stretch: Stretch, order: Order, open_below: bool) -> Self {
+    pub(super) fn of(stretch: Stretch, open_below: bool) -> Self {
         match stretch.look {
             Look::ByIndex => Self::OfSlice,
             _ if open_below => Self::OfFirstRows,
             Look::Span => Self::OfKeys,
-            // A hash has rows of each lap everywhere. By its key a lap may have none for long, and nobody would find an end.
-            Look::Count if stretch.laps > 1 && order == Order::Physical => Self::OfRowsOfLap,
+            // By places, whose hash has rows of each lap everywhere.
+            Look::Count if stretch.laps > 1 => Self::OfRowsOfLap,
             Look::Count | Look::Among(_) => Self::OfRows,
         }
     }

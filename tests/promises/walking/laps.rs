@@ -14,6 +14,7 @@ promises!(on [every_postgres]:
     a_row_that_fails_in_a_lap_is_set_aside_and_its_neighbours_are_changed,
     a_range_that_stays_locked_is_carved_out_with_its_circuit,
     rows_that_come_into_scope_behind_a_lap_are_swept,
+    what_is_taken_of_a_slice_lies_behind_its_circuit,
     sparse_rows_are_changed_as_the_walk_comes_by,
     a_plan_says_in_how_many_laps_and_why,
     an_index_that_must_learn_of_the_change_is_found_whatever_it_has_of_the_column,
@@ -178,6 +179,20 @@ async fn rows_that_come_into_scope_behind_a_lap_are_swept(target: Target) {
     target.execute("update items set note = null, applied = 0 where note = 'n' and number % 5 = 0").await;
     target.run(&items.job).await;
     was_applied_once(&target, "items", ROWS).await;
+}
+
+/// All of the table is one slice, whose first circuit is under way when three workers come that have none.
+async fn what_is_taken_of_a_slice_lies_behind_its_circuit(target: Target) {
+    let items = numbered(&target, &without_where(4, &batches_by(1, 100))).await;
+    killed_after(&target, &items, 7).await;
+    assert!(target.number("select max(lap) from tidegate.slice").await > 0, "a circuit is in hand");
+    target.execute("delete from tidegate.slice where slice > 0").await;
+    target.execute(&format!("update tidegate.slice set through_key = '[\"{}\"]'", ROWS / 2)).await;
+    let job = std::fs::read_to_string(&items.job.path).expect("the job").replace("workers = 1", "workers = 4");
+    std::fs::write(&items.job.path, job).expect("the job");
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+    assert!(target.number("select count(*) from tidegate.slice where split_from is not null").await > 0);
 }
 
 /// Whoever looks for rows does so once.
