@@ -13,6 +13,7 @@ use super::recovery::{Met, Recovery};
 use crate::db::{Applied, Class, Failure, Lane, OpenBatch, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
 use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch};
+use crate::plan::Order;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -108,7 +109,9 @@ enum Turn {
 impl Worker<'_> {
     async fn walk_all(&mut self) -> Result<(), Failure> {
         while let Some(slice) = self.next_slice().await {
-            (self.next, self.is_dense, self.circuit) = (Errand::Change, false, Circuit::default());
+            // Whoever planned laps saw few gaps. Where there are many, the first batch is smaller than it could be, never larger.
+            let is_dense = slice.route.order == Order::Key && !slice.route.laps.is_one();
+            (self.next, self.is_dense, self.circuit) = (Errand::Change, is_dense, Circuit::default());
             let left = self.walk(&slice).await;
             match left {
                 Ok(Left::Dismissed) => self.crew.pool().give_back(self.number),

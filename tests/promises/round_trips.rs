@@ -38,7 +38,9 @@ async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, mut target: Ta
     assert!(few >= 40 && many >= few + 30, "{spent:?}");
     let of_slices = more_for_the_first * (slices_of_many - slices_of_few);
     let expected = round_trips * (many - few) + of_slices;
-    assert_eq!(turns_of_many - turns_of_few, expected, "(batches, slices, round trips): {spent:?}");
+    // How often a session is asked for its age depends on how long its answers take: once, up to three times.
+    let off_by = (turns_of_many - turns_of_few).abs_diff(expected);
+    assert!(off_by <= 2, "off by {off_by} of {expected}; (batches, slices, round trips): {spent:?}");
 }
 
 fn one_worker(rows: u64) -> String {
