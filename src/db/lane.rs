@@ -43,11 +43,6 @@ impl Lap {
             false => Self { number, of, closes: stretch.closes_circuit },
         }
     }
-
-    /// Whether it is one of several.
-    pub fn is_one_of_many(&self) -> bool {
-        self.of > 1
-    }
 }
 
 /// A transaction that has begun and knows its rows.
@@ -77,25 +72,38 @@ impl OpenBatch {
         self.rows.or(self.in_scope)
     }
 
+    /// How many laps its circuit has; 1 where its rows are changed as the walk comes by.
+    pub fn laps(&self) -> u32 {
+        self.lap.map_or(1, |lap| lap.of)
+    }
+
+    /// Its lap, and of how many, where it changes the rows of that one only.
+    pub fn one_of_laps(&self) -> Option<(u32, u32)> {
+        self.lap.filter(|lap| lap.of > 1).map(|lap| (lap.number, lap.of))
+    }
+
+    /// Whether fewer keys were left than it was to go over.
+    pub fn was_short_of_keys(&self, stretch: Stretch) -> bool {
+        self.span.is_some_and(|keys| keys < stretch.covers().into())
+    }
+
     /// How many rows it has done with, of which it changed these. The last range of a slice was not counted by its look-up: at
     /// least the changed rows were read. In laps each row is looked at several times, and counts once.
     pub fn rows_scanned(&self, applied: Applied) -> u64 {
-        let is_one_of_many = self.lap.is_some_and(|lap| lap.is_one_of_many());
-        self.rows.filter(|_| !is_one_of_many).map_or(applied.rows, u64::from)
+        self.rows.filter(|_| self.laps() == 1).map_or(applied.rows, u64::from)
     }
 
     /// How many of its old versions nothing but a vacuum takes away. In laps that is the first one's share: the old versions of
     /// later ones make room for what comes after them.
     pub fn left_dead(&self, applied: Applied) -> u64 {
-        applied.rows.div_ceil(self.lap.map_or(1, |lap| lap.of.into()))
+        applied.rows.div_ceil(self.laps().into())
     }
 
     /// Whether it changed nearly every row that may be in its range, when it was to go so far: keys are rows then, and stripes of
     /// the same size. `None`: it ended with its circuit, and what is left there may be rows of another lap.
     pub fn is_dense(&self, stretch: Stretch, applied: Applied) -> Option<bool> {
-        let laps = self.lap.map_or(1, |lap| lap.of);
-        let was_cut_short = laps > 1 && self.span.is_some_and(|keys| keys < stretch.covers().into());
-        (!was_cut_short).then(|| is_dense(self.span, applied.rows.saturating_mul(laps.into())))
+        let was_cut_short = self.laps() > 1 && self.was_short_of_keys(stretch);
+        (!was_cut_short).then(|| is_dense(self.span, applied.rows.saturating_mul(self.laps().into())))
     }
 
     /// The same, in whose range the look-up saw so many rows in scope.

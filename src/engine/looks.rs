@@ -41,7 +41,7 @@ impl Crew {
         let Committed { batch, applied, took, stretch, .. } = committed;
         let was_cut_short = match stretch.look {
             Look::Count => batch.rows.is_none(),
-            Look::Span => batch.span.is_some_and(|keys| keys < stretch.covers().into()),
+            Look::Span => batch.was_short_of_keys(*stretch),
             Look::Among(_) | Look::ByIndex => false,
         };
         // What is left at the end of a slice or a circuit may be one row, and tells nothing of those before it.
@@ -51,7 +51,7 @@ impl Crew {
         let looked_to_the_end = batch.in_scope.is_none_or(|rows| rows < stretch.rows);
         // By the key all rows are counted, by places those of the lap.
         let counted_for = match (stretch.look, slice.route.order) {
-            (Look::Count, Order::Key) => batch.lap.map_or(1, |lap| lap.of),
+            (Look::Count, Order::Key) => batch.laps(),
             _ => 1,
         };
         let changed = applied.rows.saturating_mul(counted_for.into());

@@ -300,7 +300,7 @@ impl Worker<'_> {
         self.crew.found(slice, committed);
         let counted = match committed.stretch.look {
             // The last range of a slice was not counted, and is too small to tell anything.
-            Look::Count if !committed.batch.lap.is_some_and(|lap| lap.is_one_of_many()) => committed.batch.rows,
+            Look::Count if committed.batch.laps() == 1 => committed.batch.rows,
             Look::Count | Look::Span => u32::try_from(committed.applied.rows).ok(),
             Look::Among(_) | Look::ByIndex => None,
         };

@@ -69,6 +69,13 @@ pub struct Archive {
     pub columns: Vec<Ident>,
 }
 
+impl KeyColumn {
+    /// Whether its values are whole numbers, as PostgreSQL names their types.
+    pub fn is_whole_number(&self) -> bool {
+        ["smallint", "integer", "bigint"].contains(&self.sql_type.as_str())
+    }
+}
+
 impl Work {
     /// Columns whose change under a run would change what the run does: the key, and what `set` writes.
     pub fn watched_columns(&self) -> Vec<&Ident> {

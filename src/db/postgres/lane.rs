@@ -173,7 +173,7 @@ impl PostgresLane {
     fn rows_of(lease: &SliceLease, batch: &OpenBatch) -> Rows {
         let open_below = batch.range.after.is_none();
         match lease.pass {
-            0 => Rows::Range { open_below, lap: batch.lap.filter(Lap::is_one_of_many).map(|lap| (lap.number, lap.of)) },
+            0 => Rows::Range { open_below, lap: batch.one_of_laps() },
             _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
         }
     }

@@ -5,13 +5,10 @@ use crate::db::statement::BatchStatements;
 use crate::key::{Key, KeyRange};
 use crate::plan::KeyColumn;
 
-/// Types whose values are whole numbers, as the server writes them.
-const WHOLE_NUMBERS: [&str; 3] = ["smallint", "integer", "bigint"];
-
 /// How many keys have room in a range. `None`: the walk does not go by one whole number, or the range is open below.
 pub(super) fn span(position: &[KeyColumn], range: &KeyRange) -> Option<u64> {
     let [column] = position else { return None };
-    if !WHOLE_NUMBERS.contains(&column.sql_type.as_str()) {
+    if !column.is_whole_number() {
         return None;
     }
     let through = whole(&range.through)?;
@@ -53,7 +50,7 @@ mod tests {
 
     #[test]
     fn only_one_whole_number_has_a_span() {
-        for sql_type in WHOLE_NUMBERS {
+        for sql_type in ["smallint", "integer", "bigint"] {
             assert_eq!(span_of(&[sql_type], &["-5"], &["7"]), Some(12), "{sql_type}");
         }
         for other in ["text", "numeric", "numeric(20,0)", "uuid", "tid", "sales.number"] {

@@ -209,7 +209,7 @@ impl Lane for BoxedLane {
         self.wire.phase = Phase::Apply;
         let range = &batch.range;
         let after = range.after.as_ref().map(tables::number);
-        let lap = batch.lap.filter(Lap::is_one_of_many).map(|lap| (lap.number, lap.of));
+        let lap = batch.one_of_laps();
         let request = Request::Apply { lap, after, through: tables::number(&range.through), sweep: lease.pass > 0 };
         match self.wire.call(request).await {
             Ok(Reply::Rows(_, rows)) => Ok(Applied { rows, still_in_scope: 0 }),

@@ -5,6 +5,7 @@ use super::{Held, LEASE, job};
 use crate::support::{Target, promises, until};
 use tidegate::db::{SliceRecord, Split, SplitOff, Wanted};
 use tidegate::pace::Stretch;
+use tidegate::plan::Laps;
 
 promises!(on [every_postgres, sqlite]:
     a_slice_is_split_in_the_middle_of_what_is_left,
@@ -16,6 +17,7 @@ promises!(on [every_postgres]:
     a_split_waits_for_the_batch_in_hand,
     two_splits_at_once_do_not_choose_the_same_number,
     a_slice_too_long_to_be_counted_is_split_near_its_middle,
+    what_is_taken_of_a_slice_lies_behind_its_circuit,
 );
 
 const WANTED: Wanted = Wanted { least: 5, about: 100 };
@@ -133,6 +135,23 @@ async fn a_slice_too_long_to_be_counted_is_split_near_its_middle(target: Target)
         assert!((75_000..225_000).contains(&middle), "{middle}");
         held.lane.rollback().await;
     }
+}
+
+/// The first lap of a circuit ended behind twenty rows, and the cursor is back at its beginning.
+async fn what_is_taken_of_a_slice_lies_behind_its_circuit(target: Target) {
+    let mut held = Held::new(&target).await;
+    target.execute("update tidegate.slice set laps = 4").await;
+    held.lease.route.laps = Laps::new(4, 1).unwrap();
+    let stretch = Stretch { laps: 4, closes_circuit: true, ..Stretch::of_rows(20) };
+    let batch = held.lane.open(&held.lease, stretch).await.unwrap().expect("our slice");
+    let applied = held.lane.apply(&held.lease, &batch).await.unwrap();
+    assert_eq!(applied.rows, 5, "every fourth");
+    held.lane.checkpoint(&held.lease, &batch, applied).await.unwrap().expect("our slice");
+    held.lane.commit().await.unwrap();
+    let off = made(held.lane.split(&held.lease, WANTED).await.unwrap());
+    assert_eq!(off.rows, Some((40, 40)));
+    held.lane.commit().await.unwrap();
+    assert_eq!(ends(&held.ledger.slices(held.run).await.unwrap()), ["(.. 60]", "(60 .. 100]"]);
 }
 
 async fn walk(held: &mut Held, rows: u32) {

@@ -14,7 +14,7 @@ promises!(on [every_postgres]:
     a_row_that_fails_in_a_lap_is_set_aside_and_its_neighbours_are_changed,
     a_range_that_stays_locked_is_carved_out_with_its_circuit,
     rows_that_come_into_scope_behind_a_lap_are_swept,
-    what_is_taken_of_a_slice_lies_behind_its_circuit,
+    a_slice_is_taken_apart_while_its_circuits_are_under_way,
     sparse_rows_are_changed_as_the_walk_comes_by,
     a_plan_says_in_how_many_laps_and_why,
     an_index_that_must_learn_of_the_change_is_found_whatever_it_has_of_the_column,
@@ -182,7 +182,7 @@ async fn rows_that_come_into_scope_behind_a_lap_are_swept(target: Target) {
 }
 
 /// All of the table is one slice, whose first circuit is under way when three workers come that have none.
-async fn what_is_taken_of_a_slice_lies_behind_its_circuit(target: Target) {
+async fn a_slice_is_taken_apart_while_its_circuits_are_under_way(target: Target) {
     let items = numbered(&target, &without_where(4, &batches_by(1, 100))).await;
     killed_after(&target, &items, 7).await;
     assert!(target.number("select max(lap) from tidegate.slice").await > 0, "a circuit is in hand");
