@@ -152,15 +152,15 @@ async fn a_row_that_fails_in_a_lap_is_set_aside_and_its_neighbours_are_changed(t
     items.was_applied_exactly_once(&target).await;
 }
 
-/// The lock comes while later laps are under way, so a part of the range is done already, and what is carved out goes on there.
+/// The lock comes while later laps are under way, at the beginning of one: what is carved out goes on there, and the rest of its
+/// slice begins behind the circuit, as its rows of earlier laps are done.
 async fn a_range_that_stays_locked_is_carved_out_with_its_circuit(target: Target) {
     let sections = without_where(4, &(batches_by(1, 100) + "lock_timeout = \"300ms\"\n"));
     let items = numbered(&target, &sections).await;
     killed_after(&target, &items, 7).await;
     assert!(target.number("select max(lap) from tidegate.slice").await > 0, "a circuit is in hand");
-    let lock = target
-        .lock("select 1 from items where id = (select max(id) from items where applied = 0 and id < (select max(id) from items where applied = 1)) for update")
-        .await;
+    let lock =
+        target.lock("select 1 from items where id = (select min(id) from items where applied = 0) for update").await;
     let mut runner = target.start(&["run", &items.job.path]);
     let aside = "select count(*) from tidegate.slice where set_aside and not done";
     runner.brings("a range is set aside", async || target.number(aside).await == 1).await;
