@@ -23,7 +23,14 @@ pub enum Rows {
         /// Only those of this lap, of so many; `None`: all.
         lap: Option<(u32, u32)>,
     },
-    /// The same without the rows that this run has set aside.
+    /// Those of one lap, of so many, in a range that has an `after` and few keys beside its rows.
+    Stripes {
+        /// Which one.
+        lap: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// All of a range without the rows that this run has set aside.
     RangeWithoutQuarantined {
         /// Whether there is no `after`.
         open_below: bool,
@@ -208,12 +215,12 @@ impl BatchStatements {
     }
 
     /// Whether a row is one of those that this lap (an expression) of so many changes: by its key where that has whole numbers,
-    /// whose neighbours mostly lie in one block; by its place where the walk goes by places. Around zero one stripe is nearly twice as
-    /// wide as the others.
+    /// whose neighbours mostly lie in one block; by its place where the walk goes by places.
     pub fn is_of_lap(&self, lap: &str, of: u32) -> String {
         let last = self.position.last().map(qualified).unwrap_or_default();
         let stripe = match self.route.order {
-            Order::Key => format!("({last} / {})", self.route.laps.stripe),
+            // A shift, unlike a division, makes no stripe wider around zero.
+            Order::Key => format!("({last} >> {})", self.route.laps.stripe.ilog2()),
             // Neighbours in a block differ in one small number, which nothing but a hash tells cheaply.
             Order::Physical => format!("hashtid({last})"),
         };
@@ -226,11 +233,13 @@ impl BatchStatements {
     }
 
     fn rows_of(&self, rows: Rows) -> String {
+        let of_lap = |open_below, lap: u32, of| {
+            format!("{} and {}", self.range_condition(open_below), self.is_of_lap(&lap.to_string(), of))
+        };
         let range = match rows {
             Rows::Range { open_below, lap: None } => self.range_condition(open_below),
-            Rows::Range { open_below, lap: Some((lap, of)) } => {
-                format!("{} and {}", self.range_condition(open_below), self.is_of_lap(&lap.to_string(), of))
-            }
+            Rows::Range { open_below, lap: Some((lap, of)) } => of_lap(open_below, lap, of),
+            Rows::Stripes { lap, of } => of_lap(false, lap, of),
             Rows::RangeWithoutQuarantined { open_below, run } => {
                 let aside = self.dialect.is_quarantined(&self.work.key, run);
                 let without = aside.map(|aside| format!(" and not {aside}")).unwrap_or_default();
@@ -238,9 +247,13 @@ impl BatchStatements {
             }
             Rows::One => self.key_condition(),
         };
+        self.in_scope(range)
+    }
+
+    fn in_scope(&self, rows: String) -> String {
         match &self.work.scope {
-            Some(scope) => format!("{range} and {}{}", self.dialect.no_index(), enclosed(scope)),
-            None => range,
+            Some(scope) => format!("{rows} and {}{}", self.dialect.no_index(), enclosed(scope)),
+            None => rows,
         }
     }
 

@@ -38,7 +38,8 @@ impl Order {
 pub struct Laps {
     /// How many: 1, 2, 4 or 8.
     pub count: u32,
-    /// Neighbouring keys of one stripe, where keys are whole numbers. Places of rows have no stripes of their own; there it is 1.
+    /// Neighbouring keys of one stripe, where keys are whole numbers: a power of two, so that a row's stripe is told by some bits.
+    /// Places of rows have no stripes of their own; there it is 1.
     pub stripe: u32,
 }
 
@@ -55,9 +56,14 @@ impl Laps {
     /// The widest stripe: no block has more rows than that.
     pub const WIDEST: u32 = 1024;
 
+    /// The widest stripe of no more than so many keys.
+    pub fn stripe_of(keys: u32) -> u32 {
+        1 << keys.clamp(1, Self::WIDEST).ilog2()
+    }
+
     /// So many laps over stripes of so many keys. `None`: there are no such laps.
     pub fn new(count: u32, stripe: u32) -> Option<Self> {
-        let are = Self::COUNTS.contains(&count) && (1..=Self::WIDEST).contains(&stripe);
+        let are = Self::COUNTS.contains(&count) && stripe <= Self::WIDEST && stripe.is_power_of_two();
         are.then_some(Self { count, stripe })
     }
 

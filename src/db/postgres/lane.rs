@@ -5,14 +5,15 @@
 
 mod messages;
 
+use super::behind::Behind;
 use super::connect::PostgresSession;
+use super::connector::Connector;
 use super::opening::End;
 use super::prepared::Prepared;
-use super::range::{change, key_at, last_in_scope, narrowed};
+use super::range::{change, key_at, narrowed};
 use super::span;
 use super::spelling::{BY_INDEX, bound, key_values, place_expression, settings};
 use super::split::{self, Middle};
-use super::wake::Wake;
 use crate::db::dialect::Dialect;
 use crate::db::failure::{Failure, Phase};
 use crate::db::ledger::{self, LockedAside};
@@ -51,13 +52,14 @@ pub(super) struct PostgresLane {
     /// Whether the slice was last seen without a cursor: the first range of the first slice is open below, and its
     /// look-up is another statement.
     open_below: bool,
-    wake: Wake,
+    behind: Behind,
     ahead: Option<Ahead>,
 }
 
 impl PostgresLane {
     pub(super) fn new(
         mut session: PostgresSession,
+        connector: Connector,
         prepared: Prepared,
         work: Work,
         place: &str,
@@ -76,7 +78,7 @@ impl PostgresLane {
             statement_timeout: batch.statement_timeout,
             process: None,
             open_below: false,
-            wake: Wake::default(),
+            behind: Behind::new(connector),
             ahead: None,
         }
     }
@@ -94,7 +96,7 @@ impl PostgresLane {
     fn after_commit<T>(&mut self, committed: Result<T, Failure>) -> Result<T, Failure> {
         self.session.set_deadline(self.statement_timeout + GRACE);
         if committed.is_ok() {
-            self.wake.committed(Instant::now());
+            self.behind.wake.committed(Instant::now());
         }
         committed
     }
@@ -114,18 +116,8 @@ impl PostgresLane {
     fn follow(&mut self, route: &Route) {
         if self.statements.route() != route {
             self.statements = self.statements.clone().along(route);
-            self.wake.forget();
+            self.behind.wake.forget();
         }
-    }
-
-    /// Reads once more what lies behind the walk, so that nobody else has to read it from the disk. What comes in scope there
-    /// is the sweep's.
-    async fn read_wake(&mut self) -> Result<(), Failure> {
-        for range in self.wake.due(Instant::now()) {
-            let rows = Rows::all(range.after.is_none());
-            last_in_scope(&mut self.session, &self.statements, &range, rows, u32::MAX).await?;
-        }
-        Ok(())
     }
 
     /// Where a dropped partition stood, its name is an error; what is left of the slice is gone with it.
@@ -172,8 +164,9 @@ impl PostgresLane {
 
     fn rows_of(lease: &SliceLease, batch: &OpenBatch) -> Rows {
         let open_below = batch.range.after.is_none();
-        match lease.pass {
-            0 => Rows::Range { open_below, lap: batch.one_of_laps() },
+        match (lease.pass, batch.one_of_laps()) {
+            (0, Some((lap, of))) if span::is_gone_over_by_stripes(batch.span) => Rows::Stripes { lap, of },
+            (0, lap) => Rows::Range { open_below, lap },
             _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
         }
     }
@@ -184,7 +177,7 @@ impl Lane for PostgresLane {
     async fn open(&mut self, lease: &SliceLease, stretch: Stretch) -> Result<Option<OpenBatch>, Failure> {
         self.enter(Phase::Begin);
         self.kept = None;
-        self.wake.begins(None);
+        self.behind.wake.begins(None);
         self.follow(&lease.route);
         let range_end = End::of(stretch, self.open_below);
         let answer = match self.opened(lease, stretch, range_end).await {
@@ -219,9 +212,10 @@ impl Lane for PostgresLane {
         }
         let rows = Self::rows_of(lease, &batch);
         let batch = narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await?;
+        self.kept = Some(batch.range.clone());
         if stretch.look == Look::ByIndex && lease.pass == 0 {
-            self.read_wake().await?;
-            self.wake.begins(Some(batch.range.clone()));
+            self.behind.read_what_is_due(&self.statements).await;
+            self.behind.wake.begins(Some(batch.range.clone()));
         }
         Ok(Some(batch))
     }

@@ -4,10 +4,11 @@
 //! [`password_file`]; all checked before anything is sent) → [`connector`] (the hosts in turn) → [`connect`] (one
 //! connection), [`failure`] (error codes to classes), [`pooler`] (what a pooler means), [`catalog`] (facts about a table)
 //! with [`privileges`] (what the role may not do), [`survey`] (bounds, cuts, query plans), [`lane`] (one batch) with
-//! [`opening`] (what it asks first), [`opened`] (where it keeps its range), [`prepared`] (what has a name), [`span`] (an end that needs no look-up) and [`wake`] (what is read again behind it),
+//! [`opening`] (what it asks first), [`opened`] (where it keeps its range), [`prepared`] (what has a name), [`span`] (an end that needs no look-up) and [`wake`] (what is due to be read again behind it, by [`behind`]),
 //! [`blockers`] (who has a lock), [`stray`] (cursors out of place), [`signals`] (what a job watches); what they share is in
 //! [`spelling`] and [`range`]; [`measured`] reads what a user's query returns.
 
+mod behind;
 mod blockers;
 mod catalog;
 mod connect;
@@ -156,7 +157,15 @@ impl Database for Postgres {
     async fn lane(&self, work: &Work, place: &str, batch: &Batch, lease: Duration) -> Result<Box<dyn Lane>, Failure> {
         let mut session = self.connector.connect().await?;
         let prepared = Prepared::on(&mut session, work).await?;
-        Ok(Box::new(lane::PostgresLane::new(session, prepared, work.clone(), place, batch, lease)))
+        Ok(Box::new(lane::PostgresLane::new(
+            session,
+            self.connector.clone(),
+            prepared,
+            work.clone(),
+            place,
+            batch,
+            lease,
+        )))
     }
 
     async fn blockers(&self, session: SessionId, delay: Duration) -> Result<Vec<Blocker>, Failure> {

@@ -15,8 +15,16 @@ const AFTER: &str = "'tidegate.after'";
 /// each is kept as it is read. The columns of a locking read are computed anew when the lock had to be waited for, so what is
 /// kept is what is answered.
 pub(super) fn kept(range_end: &str, through: &str, cursor: &str) -> String {
-    let keep = |name, key| format!("nullif(set_config({name}, coalesce({key}, ''), true), '')");
     format!("{}, {}, {}", keep(END, range_end), keep(THROUGH, through), keep(AFTER, cursor))
+}
+
+/// The same of an end that was found later.
+pub(super) fn kept_end(range_end: &str) -> String {
+    keep(END, range_end)
+}
+
+fn keep(name: &str, key: &str) -> String {
+    format!("nullif(set_config({name}, coalesce({key}, ''), true), '')")
 }
 
 /// The values of the range, as a statement binds them, of a key with so many parts.

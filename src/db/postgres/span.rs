@@ -5,6 +5,14 @@ use crate::db::statement::BatchStatements;
 use crate::key::{Key, KeyRange};
 use crate::plan::KeyColumn;
 
+/// A range of more keys has gaps, as batches have thousands of rows, and each stripe of keys costs a way through the index.
+const FEW: u64 = 250_000;
+
+/// Whether the rows of a lap are found stripe after stripe, where so many keys have room in a range.
+pub(super) fn is_gone_over_by_stripes(span: Option<u64>) -> bool {
+    span.is_some_and(|keys| keys <= FEW)
+}
+
 /// How many keys have room in a range. `None`: the walk does not go by one whole number, or the range is open below.
 pub(super) fn span(position: &[KeyColumn], range: &KeyRange) -> Option<u64> {
     let [column] = position else { return None };

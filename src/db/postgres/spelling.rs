@@ -29,13 +29,14 @@ pub(super) fn begin_survey() -> String {
     format!("{BEGIN_READING}; {ALIKE}")
 }
 
-/// Look-ups by the index, whatever the statistics say.
-pub(super) const BY_INDEX: &str =
-    "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off";
+/// Look-ups by the index, whatever the statistics say; and stripe after stripe of a lap, where a copy of the whole range could be
+/// kept for all of them.
+pub(super) const BY_INDEX: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; \
+    set local enable_sort = off; set local enable_material = off";
 
 /// The planner's own choice again.
 pub(super) const BY_CHOICE: &str = "set local enable_seqscan to default; set local enable_bitmapscan to default; \
-    set local enable_sort to default";
+    set local enable_sort to default; set local enable_material to default";
 
 /// Whether the change goes by the index too, like the look-up before it.
 pub(super) fn after_look_up(work: &Work) -> &'static str {

@@ -1,10 +1,13 @@
 //! Which statements change the rows of a batch? One for each kind of change, in the words of each database. Knows neither
 //! how a range is found nor any connection.
 
+mod stripes;
+
 use super::{BatchStatements, Rows, enclosed, list};
 use crate::db::dialect::{Dialect, quote};
 use crate::job::{Expression, Ident, TableName};
 use crate::plan::{Action, Archive, Conflict};
+use stripes::ByStripes;
 
 /// One statement of a change, and how its answer is read.
 #[derive(Clone, Debug)]
@@ -29,9 +32,12 @@ pub enum CountedBy {
 impl BatchStatements {
     /// The statements that change these rows, in order.
     pub fn change(&self, rows: Rows) -> Vec<ChangeStatement> {
-        let rows = self.rows_of(rows);
+        let (stripes, rows) = match self.by_stripes(rows) {
+            Some(ByStripes { stripes, rows }) => (format!(" from {stripes}"), rows),
+            None => (String::new(), self.rows_of(rows)),
+        };
         match &self.work.action {
-            Action::Set(columns) => self.set(columns, &rows),
+            Action::Set(columns) => self.set(columns, &stripes, &rows),
             Action::Copy { into, columns, conflict } => vec![self.copy(into, columns, conflict, &rows)],
             Action::Delete { archive: None } => {
                 let table = &self.table;
@@ -41,11 +47,11 @@ impl BatchStatements {
         }
     }
 
-    fn set(&self, columns: &[(Ident, Expression)], rows: &str) -> Vec<ChangeStatement> {
+    fn set(&self, columns: &[(Ident, Expression)], from: &str, rows: &str) -> Vec<ChangeStatement> {
         let table = &self.table;
         let assigned: Vec<_> =
             columns.iter().map(|(name, value)| format!("{} = {}", quote(name), enclosed(value))).collect();
-        let update = format!("update {table} as t set {} where {rows}", assigned.join(", "));
+        let update = format!("update {table} as t set {}{from} where {rows}", assigned.join(", "));
         let sql = match (&self.work.scope, self.dialect) {
             // The new row is asked whether it is still in scope: only then can a sweep tell a row that was never
             // changed from one that the change leaves as it was.
