@@ -18,7 +18,8 @@ async fn a_batch_takes_five_round_trips(target: Target) {
 }
 
 async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, mut target: Target) {
-    let rows = 4_000;
+    // With fewer batches the connection of the state, which beats while a run lasts, makes as many round trips as the worker's.
+    let rows = 8_000;
     let items = Counted::new(&target, rows, 100).await;
     let mut spent = Vec::new();
     for job in
@@ -35,7 +36,7 @@ async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, mut target: Ta
     let [_, (many, slices_of_many, turns_of_many), (few, slices_of_few, turns_of_few)] = spent[..] else {
         panic!("{spent:?}")
     };
-    assert!(few >= 40 && many >= few + 30, "{spent:?}");
+    assert!(few >= 80 && many >= few + 70, "{spent:?}");
     let of_slices = more_for_the_first * (slices_of_many - slices_of_few);
     let expected = round_trips * (many - few) + of_slices;
     // How often a session is asked for its age depends on how long its answers take: once, up to three times.
