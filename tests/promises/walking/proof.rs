@@ -1,7 +1,7 @@
 //! Is the end proven by one look where that is quick, and by a sweep in batches where it is not?
 
 use super::{ONCE, slices, was_applied_once};
-use crate::support::{Counted, Target, batches_of, promises};
+use crate::support::{Counted, Target, batches_by, batches_of, promises};
 
 promises!(on [every_postgres]:
     one_look_proves_that_nothing_is_left,
@@ -34,7 +34,8 @@ async fn where_one_look_takes_too_long_the_rows_are_swept_in_batches(target: Tar
                  $$ begin perform pg_sleep(0.001); return note is null; end $$",
         )
         .await;
-    let batch = batches_of(100) + "scan_rows = 100\nstatement_timeout = \"800ms\"\nlock_timeout = \"400ms\"\n";
+    // An idle worker would take half of a slice.
+    let batch = batches_by(1, 100) + "scan_rows = 100\nstatement_timeout = \"800ms\"\nlock_timeout = \"400ms\"\n";
     let items = items(&target, "is_left(note)", &batch).await;
     target.run(&items.job).await;
     was_applied_once(&target, "items", ROWS).await;
