@@ -74,7 +74,8 @@ impl<'a> Workbench<'a> {
             Circumstances { shape, probe_limit: conditions.lengths.probe_limit(probe_p95), can: &conditions.can };
         let turn = Turn { contestant, around: &around, load, at_most: conditions.lengths.at_most };
         let measured = turn.on(&mut ground, arena).await.with_context(|| contestant.to_string())?;
-        eprintln!("  {contestant}: {:.1} s", measured.seconds);
+        let felt = measured.felt.as_ref().map(|felt| format!(", p99 {:.2} ms", felt.p99_ms));
+        eprintln!("  {contestant}: {:.1} s{}", measured.seconds, felt.unwrap_or_default());
         Ok((measured, ground))
     }
 
