@@ -13,7 +13,7 @@ pub(super) fn note(job: &Job, facts: &Facts) -> Option<String> {
         (Vacuum::Off, _) if !leaves_dead_rows => return None,
         (Vacuum::Off, _) => {
             "each changed row leaves a dead one behind, and the table is not vacuumed beside the batches \
-                             (`batch.vacuum` is `off`): it may grow to more than twice its size"
+                             (`batch.vacuum` is `off`): it may grow to more than twice its size, in four laps by about half"
                 .to_owned()
         }
         (Vacuum::Auto, VacuumRight::NotNeeded) => {
