@@ -1,7 +1,9 @@
 //! Where few rows are in scope: does a batch look at many and change few, and is an index of theirs used?
 
 use super::ONCE;
-use crate::support::{Counted, Target, batches, batches_by, batches_of, note_batches, promises, rows_changed, until};
+use crate::support::{
+    Counted, Role, Target, batches, batches_by, batches_of, note_batches, promises, rows_changed, until,
+};
 
 promises!(on [every_postgres, sqlite]:
     a_batch_looks_at_more_rows_than_it_changes,
@@ -13,6 +15,7 @@ promises!(on [every_postgres]:
     an_index_of_the_rows_in_scope_is_used_and_nothing_else_is_looked_at,
     an_index_that_has_other_rows_too_is_not_taken_for_one,
     entries_of_changed_rows_are_marked_behind_the_walk,
+    a_walk_goes_on_where_nobody_can_read_behind_it,
     a_range_that_stays_locked_among_rows_out_of_scope_is_walked_last,
 );
 
@@ -111,6 +114,24 @@ async fn entries_of_changed_rows_are_marked_behind_the_walk(target: Target) {
     let fetches =
         plan.split_once("Heap Fetches: ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
     assert!(plan.contains("using todo") && fetches.is_some_and(|fetches| fetches < 30), "{plan}");
+}
+
+/// Who reads has a connection of its own, half a second after the first batch. Only the proof takes longer without it.
+async fn a_walk_goes_on_where_nobody_can_read_behind_it(target: Target) {
+    let items = sparse(&target, &(batches_by(1, 5) + "[pace]\nmax_rows_per_second = 50\n")).await;
+    target.execute("create index todo on items (id) where note is null; analyze items").await;
+    let role = Role::new(&target).await;
+    role.may_run_on_items(&target).await;
+    target.execute(&format!("grant update (note) on items to {}", role.name)).await;
+    let mut runner = role.start(&target, &["run", &items.job.path]);
+    runner.brings("a batch", async || batches(&target).await >= 1).await;
+    target.execute(&format!("alter role {} connection limit 0", role.name)).await;
+    runner.brings("two seconds' batches", async || batches(&target).await >= 20).await;
+    assert!(!runner.has_said("53300"), "no batch has to do with it");
+    target.execute(&format!("alter role {} connection limit -1", role.name)).await;
+    runner.end().await.exits(0);
+    in_scope_once(&target).await;
+    role.forget(&target).await;
 }
 
 async fn an_index_that_has_other_rows_too_is_not_taken_for_one(target: Target) {
