@@ -40,15 +40,23 @@ impl Server {
         let Some(found) = slice(t, &self.tables, claim.slice).filter(is_ours) else { return Ok(Reply::Opened(None)) };
         let after = if self.has(Guard::CursorUnderLock) { found.cursor } else { before.cursor };
         let alone = self.has(Guard::AloneBeforeAside);
-        let last = self.opened.insert((claim.slice, claim.holder), (t.number, rows));
+        let last = self.asked.insert((claim.slice, claim.holder), rows);
         // Without the guard, what is set aside is the whole batch that failed, under the name of one row.
-        let rows = if alone || rows > 1 { rows } else { last.map_or(rows, |(_, rows)| rows) };
+        let rows = if alone || rows > 1 { rows } else { last.unwrap_or(rows) };
         let skip = rows.max(1) as usize - 1;
         let through = found.circuit_through.unwrap_or(found.through);
         let end = seen.range(after, through).nth(skip).map(|(key, _)| key);
         let counted = if alone { end.map(|_| rows) } else { Some(1) };
         let lap = (found.lap, found.laps, found.lap == 0 && found.cursor == found.circuit_after.or(found.after));
-        let opened = Opened { claim, seq: found.seq, after, through: end.unwrap_or(through), rows: counted, lap };
+        let opened = Opened {
+            claim,
+            transaction: t.number,
+            seq: found.seq,
+            after,
+            through: end.unwrap_or(through),
+            rows: counted,
+            lap,
+        };
         t.opened = Some(opened);
         Ok(Reply::Opened(Some(opened)))
     }

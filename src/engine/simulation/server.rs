@@ -81,6 +81,7 @@ pub enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     pub claim: Claim,
+    pub transaction: u64,
     pub seq: i64,
     pub after: Option<RowKey>,
     pub through: RowKey,
@@ -192,8 +193,11 @@ pub struct Server {
     /// Processes that a neighbour on their machine can see to be dead.
     pub seen_dead: Vec<Holder>,
     pub fates: HashMap<u64, Fate>,
-    /// The last batch that each holder opened of each slice, and how many rows it asked for.
-    pub opened: HashMap<(SliceId, Holder), (u64, u32)>,
+    /// How many rows each holder asked for when it last opened a batch of each slice.
+    pub asked: HashMap<(SliceId, Holder), u32>,
+    /// The last batch that each holder was told it had opened of each slice. One whose opening outlived its connection may come
+    /// after it.
+    pub told: HashMap<(SliceId, Holder), u64>,
     pub broken: Option<Broken>,
     pub rules: rules::Memory,
     history: VecDeque<Commit>,
@@ -220,7 +224,8 @@ impl Server {
             flushed: 0,
             seen_dead: Vec::new(),
             fates: HashMap::new(),
-            opened: HashMap::new(),
+            asked: HashMap::new(),
+            told: HashMap::new(),
             broken: None,
             rules,
             locks: HashMap::new(),

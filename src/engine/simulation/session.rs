@@ -198,7 +198,8 @@ impl Lane for BoxedLane {
             None => self.ask_to_open(lease, stretch).await?,
         };
         let Reply::Opened(opened) = reply else { unreachable!("an opening is answered so") };
-        Ok(opened.map(|Opened { seq, after, through, rows, lap: (lap, laps, begins), .. }| {
+        Ok(opened.map(|Opened { claim, transaction, seq, after, through, rows, lap: (lap, laps, begins) }| {
+            self.wire.here.world().server.told.insert((claim.slice, claim.holder), transaction);
             let lap = (laps > 1).then(|| Lap::of_batch(lap, laps, begins, stretch));
             let range = KeyRange { after: after.map(tables::key), through: tables::key(through) };
             OpenBatch { seq, range, rows, in_scope: None, span: None, lap, gone: false, wal_position: None }

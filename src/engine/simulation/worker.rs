@@ -252,8 +252,8 @@ impl Worker {
     fn check_settled(&self, lease: &SliceLease, settled: Settled) {
         let mut world = self.ground.here.world();
         let slice = SliceId { pass: lease.pass, number: lease.number };
-        let sent = world.server.opened.get(&(slice, self.ground.process)).copied();
-        let fate = sent.map(|(sent, _)| world.server.fates.get(&sent).copied().unwrap_or(Fate::Open));
+        let sent = world.server.told.get(&(slice, self.ground.process)).copied();
+        let fate = sent.map(|sent| world.server.fates.get(&sent).copied().unwrap_or(Fate::Open));
         world.note(fate.map_or(Ok(()), |fate| rules::settled(settled, fate)));
     }
 
