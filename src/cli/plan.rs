@@ -106,7 +106,11 @@ fn in_words(plan: &Plan, estimate: &Estimate, sampled: &[SampledBatch]) -> Strin
         lines.push(format!("{:<9} {note}", "note"));
     }
     section(&mut lines, "the end of a batch is found by", &plan.survey.statements.boundary, &plan.survey.boundary_plan);
-    section(&mut lines, "the rows of a batch are changed by", &plan.survey.statements.change, &plan.survey.change_plan);
+    let changed_by = match plan.lapping.laps.is_one() {
+        true => "the rows of a batch are changed by",
+        false => "the rows of a batch are changed by this, each lap only its own",
+    };
+    section(&mut lines, changed_by, &plan.survey.statements.change, &plan.survey.change_plan);
     lines.join("\n")
 }
 
