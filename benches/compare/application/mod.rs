@@ -54,7 +54,7 @@ impl Lengths {
             warm_up: Duration::from_secs(10),
             idle: Duration::from_secs(if with_application { 30 } else { 20 }),
             at_most: Duration::from_secs(3600),
-            // Below it a run is held by whoever else had the core for a moment: the application's own transactions take longer.
+            // About what a transaction of the application takes on the idle server, at the 99th percentile.
             least_limit: Duration::from_millis(1),
         }
     }

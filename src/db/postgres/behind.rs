@@ -40,7 +40,12 @@ impl Behind {
                 Ok(Err(_)) | Err(_) => Reader::GivenUp,
             },
             Reader::Idle(connector, session) => self.begin(connector, session, statements),
-            other => other,
+            reading @ Reader::Reading(..) => reading,
+            Reader::GivenUp => {
+                // Nobody will read it, and a run may last for days.
+                self.wake.forget();
+                Reader::GivenUp
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! A row that left the scope leaves an entry in that index, which leads to a row that is dead. Whoever meets the entry first
 //! reads the row's page, and marks the entry for all who come later; but not before the commit is on disk, for which a batch
 //! does not wait. That would be the proof of the end, when the pages have long left the server's memory: it took as long as a
-//! third of the walk. So the walk reads the entries behind it while their pages are still there.
+//! third of the walk. So the entries behind a walk are read while their pages are still there.
 
 use crate::key::KeyRange;
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// `CLOG_XACTS_PER_LSN_GROUP`), so where batches write little, some entries stay unmarked, and the proof reads their pages.
 const DURABLE: Duration = Duration::from_millis(400);
 
-/// So much of the walk is read at once: its pages must still be in memory, and a batch is not to pay two round trips for it.
+/// So much of the walk is read at once: its pages must still be in memory, and a statement for each batch would be too many.
 const OFTEN: Duration = Duration::from_millis(200);
 
 /// The ranges behind a walk that were not read again yet.
