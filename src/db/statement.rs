@@ -123,7 +123,7 @@ impl BatchStatements {
 
     /// Finds the last of at most `most` rows in scope, and how many they are: behind the `columns` columns of `output`. No
     /// row: none is in scope.
-    pub fn last_in_scope(&self, output: &str, columns: usize, rows: Rows, most: u32) -> String {
+    pub fn last_in_scope(&self, output: &str, columns: usize, rows: Rows, most: &str) -> String {
         let (table, order, rows) = (&self.table, self.ordered(), self.rows_of(rows));
         // By its position: a key column may have any name.
         let number = columns + 1;

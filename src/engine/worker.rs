@@ -9,10 +9,11 @@ use super::batch::{self, Committed, Ended, Interrupted};
 use super::circuit::Circuit;
 use super::crew::Crew;
 use super::errand::{Errand, Unsettled};
+use super::looks;
 use super::recovery::{Met, Recovery};
 use crate::db::{Applied, Class, Failure, Lane, OpenBatch, SliceLease, SliceRecord};
 use crate::event::{Bucket, Event};
-use crate::pace::{Cost, InHand, Look, Passed, Stopwatch, Stretch};
+use crate::pace::{Cost, InHand, Passed, Stopwatch, Stretch};
 use crate::plan::Order;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -298,13 +299,7 @@ impl Worker<'_> {
     /// Batches that change rows teach how large they should be.
     fn learn(&self, slice: &SliceRecord, committed: &Committed) {
         self.crew.found(slice, committed);
-        let counted = match committed.stretch.look {
-            // The last range of a slice was not counted, and is too small to tell anything.
-            Look::Count if committed.batch.laps() == 1 => committed.batch.rows,
-            Look::Count | Look::Span => u32::try_from(committed.applied.rows).ok(),
-            Look::Among(_) | Look::ByIndex => None,
-        };
-        let Some(rows) = counted else { return };
+        let Some(rows) = looks::paid_for(&committed.batch, committed.stretch, committed.applied) else { return };
         // The log is the whole server's; of ours, each batch in hand wrote its part.
         let share = self.crew.gate.in_hand().max(1) as u64;
         let wal_bytes = committed.wal_bytes.map(|bytes| bytes / share);

@@ -49,6 +49,11 @@ impl Stretch {
         Self { rows, look, laps: 1, closes_circuit: false }
     }
 
+    /// Whether rows in scope are looked for before any is changed.
+    pub fn is_sought(self) -> bool {
+        matches!(self.look, Look::Among(_) | Look::ByIndex)
+    }
+
     /// Among so many rows, counted as it counts, lies whatever a batch met that went so far.
     pub fn covers(self) -> u32 {
         match self.look {

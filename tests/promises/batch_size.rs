@@ -8,6 +8,7 @@ promises!(on [every_postgres, sqlite]:
 );
 promises!(on [postgres_15]:
     slow_rows_make_batches_shrink_to_their_time,
+    rows_that_an_index_finds_are_sized_by_what_they_cost,
 );
 promises!(on [postgres_15_alone]:
     rows_of_megabytes_stay_under_the_log_they_may_write_and_the_memory_cap,
@@ -41,6 +42,25 @@ async fn slow_rows_make_batches_shrink_to_their_time(target: Target) {
     target.execute("drop trigger rest on items").await;
     runner.end().await.exits(0);
     items.was_applied_exactly_once(&target).await;
+}
+
+/// Their batches have as many rows as are sought, whatever lies between them.
+async fn rows_that_an_index_finds_are_sized_by_what_they_cost(target: Target) {
+    let scope = "[table]\nname = \"items\"\nwhere = \"note is null\"\n[change.set]\nnote = \"'n'\"\napplied = \"applied + 1\"\n";
+    for (what, batch, made_at_least, made_at_most) in [
+        // Of 1,250 rows a slice: 32 batches of 1,000 rows and what is left.
+        ("much log", "[batch]\nrows = 1000\nmin_rows = 10\nmax_rows = 1000\nmax_wal = \"64KiB\"\n", 60, 2_000),
+        ("quick rows", "[batch]\nrows = 100\nmin_rows = 10\nmax_rows = 2000\n", 16, 100),
+    ] {
+        target.execute("drop table if exists items; drop schema if exists tidegate cascade").await;
+        let items = Counted::with_job(&target, 20_000, &format!("{scope}{batch}workers = 1\n")).await;
+        target.execute("alter table items add note text").await;
+        target.execute("create index todo on items (id) where note is null; analyze items").await;
+        target.run(&items.job).await;
+        items.was_applied_exactly_once(&target).await;
+        let made = batches(&target).await;
+        assert!((made_at_least..made_at_most).contains(&made), "{what}: {made} batches for {} rows", items.rows);
+    }
 }
 
 /// As the runner told last; 0 before it has.

@@ -1,30 +1,46 @@
 //! What does a batch cost the network? Three round trips: the change, the checkpoint, and COMMIT together with the next
-//! batch's lock and end. Behind a pooler five: there statements have no names, so the change takes two, and a batch begins
-//! when the last one is over. Seen by a proxy between the program and the server.
+//! batch's lock and end, and the look for its rows. Behind a pooler five: there statements have no names, so the change takes two,
+//! as does a look for rows, and a batch begins when the last one is over. Seen by a proxy between the program and the server.
 
-use crate::support::{Counted, Target, TurnCounter, promises};
+use crate::support::{Counted, Target, TurnCounter, add_one, batches_by, promises};
 use serde_json::Value;
 
-promises!(on [every_postgres]: a_batch_takes_three_round_trips);
-promises!(on [postgres_15_behind_pgbouncer]: a_batch_takes_five_round_trips);
+promises!(on [every_postgres]: a_batch_takes_three_round_trips, a_batch_whose_rows_are_sought_takes_no_more);
+promises!(on [postgres_15_behind_pgbouncer]: a_batch_takes_five_round_trips, a_batch_whose_rows_are_sought_takes_two_more);
+
+/// With fewer batches the connection of the state, which beats while a run lasts, makes as many round trips as the worker's.
+const ROWS: u64 = 8_000;
 
 async fn a_batch_takes_three_round_trips(target: Target) {
     // The first of a slice has no COMMIT to begin with.
-    a_batch_takes(3, 1, target).await;
+    a_batch_takes(3, 1, &every_row, target).await;
 }
 
 async fn a_batch_takes_five_round_trips(target: Target) {
-    a_batch_takes(5, 0, target).await;
+    a_batch_takes(5, 0, &every_row, target).await;
 }
 
-async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, mut target: Target) {
-    // With fewer batches the connection of the state, which beats while a run lasts, makes as many round trips as the worker's.
-    let rows = 8_000;
-    let items = Counted::new(&target, rows, 100).await;
+async fn a_batch_whose_rows_are_sought_takes_no_more(target: Target) {
+    a_batch_takes(3, 1, &rows_that_an_index_finds, target).await;
+}
+
+async fn a_batch_whose_rows_are_sought_takes_two_more(target: Target) {
+    a_batch_takes(7, 0, &rows_that_an_index_finds, target).await;
+}
+
+async fn a_batch_takes(
+    round_trips: u64,
+    more_for_the_first: u64,
+    one_worker: &dyn Fn(u64) -> String,
+    mut target: Target,
+) {
+    let _ = Counted::with_job(&target, ROWS, &one_worker(100)).await;
+    target.execute("alter table items add note text").await;
+    target.execute("create index todo on items (id) where note is null; analyze items").await;
     let mut spent = Vec::new();
-    for job in
-        [items.job.clone(), target.job("half-the-size", &one_worker(50)), target.job("as-before", &one_worker(100))]
-    {
+    for (name, rows) in [("first", 100), ("half-the-size", 50), ("as-before", 100)] {
+        target.execute("update items set note = null").await;
+        let job = target.job(name, &one_worker(rows));
         let counter = TurnCounter::before(&mut target);
         let summary = target.run(&job).await;
         let number = |value: &Value| value.as_u64().expect("a number");
@@ -44,6 +60,11 @@ async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, mut target: Ta
     assert!(off_by <= 2, "off by {off_by} of {expected}; (batches, slices, round trips): {spent:?}");
 }
 
-fn one_worker(rows: u64) -> String {
-    crate::support::add_one("items", &crate::support::batches_by(1, rows))
+fn every_row(rows: u64) -> String {
+    add_one("items", &batches_by(1, rows))
+}
+
+fn rows_that_an_index_finds(rows: u64) -> String {
+    let change = "where = \"note is null\"\n[change.set]\nnote = \"'n'\"\n";
+    format!("[table]\nname = \"items\"\n{change}{}", batches_by(1, rows))
 }

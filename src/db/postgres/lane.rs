@@ -28,8 +28,8 @@ use crate::key::KeyRange;
 use crate::pace::{Look, Stretch};
 use crate::plan::{Order, Route, Work};
 use async_trait::async_trait;
-use messages::Ahead;
-use std::time::{Duration, Instant};
+use messages::{Ahead, Opened, Opening};
+use std::time::Duration;
 
 /// How much longer than the server's own statement timeout a call may stay unanswered.
 const GRACE: Duration = Duration::from_secs(5);
@@ -96,7 +96,7 @@ impl PostgresLane {
     fn after_commit<T>(&mut self, committed: Result<T, Failure>) -> Result<T, Failure> {
         self.session.set_deadline(self.statement_timeout + GRACE);
         if committed.is_ok() {
-            self.behind.wake.committed(Instant::now());
+            self.behind.wake.committed();
         }
         committed
     }
@@ -128,7 +128,7 @@ impl PostgresLane {
         failure: Failure,
     ) -> Result<Option<OpenBatch>, Failure> {
         self.session.rollback().await;
-        let answer = self.session.script(&self.opening(lease, stretch, End::Nowhere)).await?;
+        let answer = self.session.script(&self.opening_without_look(lease, stretch, End::Nowhere)).await?;
         match answer.first() {
             None => Ok(None),
             Some(row) if row.int_or_null(5) != Some(1) => self.gone(row, stretch).map(Some),
@@ -166,8 +166,8 @@ impl PostgresLane {
         let open_below = batch.range.after.is_none();
         match (lease.pass, batch.one_of_laps()) {
             (0, Some((lap, of))) if span::is_gone_over_by_stripes(batch.span) => Rows::Stripes { lap, of },
-            (0, lap) => Rows::Range { open_below, lap },
-            _ => Rows::RangeWithoutQuarantined { open_below, run: lease.run },
+            (0, lap @ Some(_)) => Rows::Range { open_below, lap },
+            _ => Self::rows_sought(lease, open_below),
         }
     }
 }
@@ -180,13 +180,13 @@ impl Lane for PostgresLane {
         self.behind.wake.begins(None);
         self.follow(&lease.route);
         let range_end = End::of(stretch, self.open_below);
-        let answer = match self.opened(lease, stretch, range_end).await {
+        let opened = match self.opened(lease, stretch, range_end).await {
             Err(failure) if lease.route.part.is_some() && failure.has_code(&[UNDEFINED_TABLE]) => {
                 return self.open_gone(lease, stretch, failure).await;
             }
-            answer => answer?,
+            opened => opened?,
         };
-        let Some(row) = answer.first() else { return Ok(None) };
+        let Some(row) = opened.slice() else { return Ok(None) };
         if row.int_or_null(5) != Some(1) {
             return self.gone(row, stretch).map(Some);
         }
@@ -207,14 +207,20 @@ impl Lane for PostgresLane {
         let span = span::span(self.statements.position(), &range);
         let lap = self.lap(row, stretch)?;
         let batch = OpenBatch { seq, range, rows, in_scope: None, span, lap, gone: false, wal_position };
-        if matches!(stretch.look, Look::Count | Look::Span) {
+        if !stretch.is_sought() {
             return Ok(Some(batch));
         }
-        let rows = Self::rows_of(lease, &batch);
-        let batch = narrowed(&mut self.session, &self.statements, batch, rows, stretch.rows).await?;
+        let batch = match opened.last() {
+            Some(last) => narrowed(batch, last, stretch.rows)?,
+            None => {
+                let last = self.last_in_scope(Self::rows_of(lease, &batch), &batch.range, stretch).await?;
+                narrowed(batch, last.as_ref(), stretch.rows)?
+            }
+        };
+        // As the look-up has it.
         self.kept = Some(batch.range.clone());
         if stretch.look == Look::ByIndex && lease.pass == 0 {
-            self.behind.read_what_is_due(&self.statements).await;
+            self.behind.read_what_is_due(&self.statements, batch.wal_position).await;
             self.behind.wake.begins(Some(batch.range.clone()));
         }
         Ok(Some(batch))
@@ -327,8 +333,9 @@ impl Lane for PostgresLane {
         // With this batch the slice has a cursor.
         self.open_below = false;
         self.before_commit();
-        let committed = self.session.commit_then(&self.opening(lease, stretch, end)).await;
-        let opened = self.after_commit(committed)?;
+        let Opening { text, looks } = self.opening(lease, stretch, end);
+        let committed = self.session.commit_then(&text).await;
+        let opened = self.after_commit(committed)?.map(|rows| Opened::new(rows, looks));
         self.ahead = Some(Ahead { lease: lease.clone(), stretch, opened });
         Ok(())
     }

@@ -27,10 +27,12 @@ fn keep(name: &str, key: &str) -> String {
     format!("nullif(set_config({name}, coalesce({key}, ''), true), '')")
 }
 
-/// The values of the range, as a statement binds them, of a key with so many parts.
+/// The values of the range, as a statement binds them, of a key with so many parts. Nulls where no range is kept: no row is between
+/// them.
 pub(super) fn values(open_below: bool, parts: usize) -> Vec<String> {
-    let after = (!open_below).then(|| format!("current_setting({AFTER})"));
-    let keys = after.into_iter().chain([end()]);
+    let kept = |name: &str| format!("nullif(current_setting({name}, true), '')");
+    let after = (!open_below).then(|| kept(AFTER));
+    let keys = after.into_iter().chain([format!("coalesce({}, {})", kept(END), kept(THROUGH))]);
     keys.flat_map(|key| (0..parts).map(move |part| format!("({key}::json ->> {part})"))).collect()
 }
 

@@ -40,6 +40,8 @@ impl Planned {
 pub(super) struct Prepared {
     /// How names begin. No other client has one like it. `None`: nothing gets a name.
     prefix: Option<String>,
+    /// Whether the look for rows in scope may have one.
+    keeps_looks: bool,
     /// Whether the change may have one.
     keeps_changes: bool,
     given: u32,
@@ -56,7 +58,8 @@ struct Kept {
 impl Prepared {
     /// Asks the session whether it is ours alone; in that of a pooler nothing gets a name.
     pub(super) async fn on(session: &mut PostgresSession, work: &Work) -> Result<Self, Failure> {
-        let mut prepared = Self { prefix: None, keeps_changes: false, given: 0, kept: VecDeque::new() };
+        let mut prepared =
+            Self { prefix: None, keeps_looks: false, keeps_changes: false, given: 0, kept: VecDeque::new() };
         let (begun, connected) = session.opened();
         let question = question(work);
         for _ in 0..ASKED_AT_MOST {
@@ -65,7 +68,9 @@ impl Prepared {
             let age = Duration::try_from_secs_f64(row.real_or_null(0).unwrap_or_default()).unwrap_or_default();
             if is_ours_alone(age, begun.elapsed(), connected.elapsed()) {
                 prepared.prefix = Some(format!("tidegate_{}", Uuid::new_v4().simple()));
-                // Planning for own values would plan what it sets off, too: checks of foreign keys anew for each row.
+                // Planning for own values would plan what it sets off, too: queries of its own, and checks of foreign keys, anew for
+                // each row.
+                prepared.keeps_looks = work.held_to_index;
                 prepared.keeps_changes = work.held_to_index && row.int_or_null(1) == Some(0);
                 break;
             }
@@ -76,6 +81,11 @@ impl Prepared {
     /// Whether the server's session is ours alone.
     pub(super) fn is_ours_alone(&self) -> bool {
         self.prefix.is_some()
+    }
+
+    /// Whether the look for rows in scope goes by its name too.
+    pub(super) fn keeps_looks(&self) -> bool {
+        self.keeps_looks
     }
 
     /// Whether the change goes by its name too.

@@ -2,7 +2,6 @@
 //! transaction began nor how it ends.
 
 use super::connect::PostgresSession;
-use super::opened;
 use super::spelling::{bound, key_as_stored, numbered_key, numbered_key_as_stored, stored_end};
 use crate::db::failure::Failure;
 use crate::db::ledger::read_key;
@@ -24,43 +23,31 @@ pub(super) async fn range_end(
     first_text(&end).map(|text| read_key(&text)).transpose()
 }
 
-/// The batch as far as it has `most` rows in scope; how many it has is known then. The transaction, which kept the range as it was,
-/// keeps the new end.
-pub(super) async fn narrowed(
-    session: &mut PostgresSession,
+/// Finds the last of at most `most` rows in scope, and how many they are; no row: none is. Of as many, what becomes of the key,
+/// which is an expression, is the caller's.
+pub(super) fn last_in_scope(
     statements: &BatchStatements,
-    batch: OpenBatch,
     rows: Rows,
-    most: u32,
-) -> Result<OpenBatch, Failure> {
-    match last_in_scope(session, statements, &batch.range, rows, most, opened::kept_end).await? {
-        None => Ok(batch.with_in_scope(0)),
-        Some((_, number)) if number < most => Ok(batch.with_in_scope(number)),
-        Some((key, _)) => Ok(batch.ending_at(read_key(&key)?, most)),
-    }
-}
-
-/// The stored key of the last of at most `most` rows in scope, and how many they are; of as many, what becomes of the key, which is an
-/// expression, is the caller's. `None`: none is.
-pub(super) async fn last_in_scope(
-    session: &mut PostgresSession,
-    statements: &BatchStatements,
-    range: &KeyRange,
-    rows: Rows,
-    most: u32,
+    most: &str,
     of_as_many: fn(&str) -> String,
-) -> Result<Option<(String, u32)>, Failure> {
+) -> String {
     let position = statements.position();
     let last = statements.last_in_scope(&numbered_key(position), position.len(), rows, most);
     // Outside: the server would write each row's key as JSON.
     let key = numbered_key_as_stored(position);
-    let sql = format!(
+    format!(
         "select case when last.row_number < {most} then {key} else {} end, last.row_number from ({last}) as last",
         of_as_many(&key)
-    );
-    let last = session.fetch(&sql, &bound(range)).await?;
-    let Some(last) = last.first() else { return Ok(None) };
-    Ok(Some((last.text(0)?, u32::try_from(last.int(1)?).unwrap_or(u32::MAX))))
+    )
+}
+
+/// The batch as far as it has `most` rows in scope, by what a look-up of [`last_in_scope`] answered; how many it has is known then.
+pub(super) fn narrowed(batch: OpenBatch, last: Option<&Row>, most: u32) -> Result<OpenBatch, Failure> {
+    let Some(last) = last else { return Ok(batch.with_in_scope(0)) };
+    match u32::try_from(last.int(1)?) {
+        Ok(number) if number < most => Ok(batch.with_in_scope(number)),
+        _ => Ok(batch.ending_at(read_key(&last.text(0)?)?, most)),
+    }
 }
 
 /// The key of the one row that lies in this range of places. `None`: it is not there any more.

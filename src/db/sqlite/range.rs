@@ -33,7 +33,7 @@ pub(super) async fn narrowed(
 ) -> Result<OpenBatch, Failure> {
     let rows = Rows::all(batch.range.after.is_none());
     let columns = statements.work().key.len();
-    let sql = statements.last_in_scope(&statements.key_columns(), columns, rows, most);
+    let sql = statements.last_in_scope(&statements.key_columns(), columns, rows, &most.to_string());
     let mut last = session.fetch(&sql, &key_text::bound(&batch.range)?).await?;
     let Some(last) = last.first_mut() else { return Ok(batch.with_in_scope(0)) };
     let number = last.int(columns)?.unsigned_abs();

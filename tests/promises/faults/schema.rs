@@ -1,11 +1,12 @@
 //! Is a table written that is not the one the run was planned on? It must not be, whatever happens to it under the run.
 
-use crate::support::{Counted, Process, Role, Target, batches, promises, until};
+use crate::support::{Counted, Process, Role, Target, batches, batches_of, promises, until};
 
 promises!(on [every_postgres]:
     a_table_of_the_same_name_gets_no_write,
     a_table_that_is_renamed_fails_the_run_until_it_is_back,
     a_column_that_changes_its_type_fails_the_run,
+    a_column_of_where_that_is_gone_fails_the_run,
     a_privilege_that_is_revoked_fails_the_run_until_it_is_granted_again,
 );
 promises!(on [every_postgres, sqlite]:
@@ -62,6 +63,21 @@ async fn a_column_that_changes_its_type_fails_the_run(target: Target) {
     target.execute("alter table items alter applied type bigint").await;
     runner.end().await.exits(1).says("are not those the run was planned on");
     target.execute("alter table items alter applied type integer").await;
+    target.run(&items.job).await;
+    items.was_applied_exactly_once(&target).await;
+}
+
+/// It is what the batch looks for before it knows that this is not the place any more.
+async fn a_column_of_where_that_is_gone_fails_the_run(target: Target) {
+    let job = "[table]\nname = \"items\"\nwhere = \"note is null\"\n[change.set]\nnote = \"'n'\"\napplied = \"applied + 1\"\n";
+    let items = Counted::with_job(&target, 30_000, &format!("{job}{}", batches_of(20))).await;
+    target.execute("alter table items add note text").await;
+    target.execute("create index todo on items (id) where note is null; analyze items").await;
+    let mut runner = target.start(&["run", &items.job.path]);
+    runner.brings("five batches", async || batches(&target).await >= 5).await;
+    target.execute("alter table items rename note to word").await;
+    runner.end().await.exits(1).says("are not those the run was planned on");
+    target.execute("alter table items rename word to note").await;
     target.run(&items.job).await;
     items.was_applied_exactly_once(&target).await;
 }
