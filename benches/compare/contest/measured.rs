@@ -9,7 +9,7 @@ use crate::ground::{Ground, Sizes};
 use crate::program::{self, Answers};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// What one turn of a contestant needed.
@@ -102,4 +102,23 @@ pub(crate) async fn alone(
     felt.check_the_rate_was_kept()?;
     eprintln!("  idle: p99 {:.2} ms", felt.p99_ms);
     Ok((Some(felt), probe_p95))
+}
+
+/// What the application feels beside a loop that keeps one core busy and asks no database anything. Nobody who uses a core spares
+/// it more.
+pub(crate) async fn beside_a_busy_core(arena: &mut Arena, load: &Load, lengths: Lengths) -> Result<Felt> {
+    let ground = arena.fresh_ground().await?;
+    let (felt, ()) = felt(&ground.url, &ground.folder, load, keep_a_core_busy(lengths.idle)).await?;
+    eprintln!("  beside a busy core: p99 {:.2} ms", felt.p99_ms);
+    Ok(felt)
+}
+
+async fn keep_a_core_busy(length: Duration) -> Result<()> {
+    let busy = move || {
+        let begun = Instant::now();
+        while begun.elapsed() < length {
+            std::hint::spin_loop();
+        }
+    };
+    Ok(tokio::task::spawn_blocking(busy).await?)
 }

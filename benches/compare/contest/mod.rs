@@ -18,7 +18,7 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use measured::{Measured, Turn, alone};
+pub(crate) use measured::{Measured, Turn, alone, beside_a_busy_core};
 
 /// How the comparison is made.
 pub(crate) struct Conditions {

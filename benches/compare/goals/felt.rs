@@ -4,7 +4,7 @@
 use super::Finding;
 use super::workbench::Workbench;
 use crate::application::{Lengths, Load};
-use crate::contest::{Measured, alone};
+use crate::contest::{Measured, alone, beside_a_busy_core};
 use crate::contestant::Contestant;
 use crate::contestant::job::{Manner, Pace, Sizes};
 use crate::shape::INTEGER;
@@ -57,10 +57,11 @@ struct Way {
 }
 
 pub(super) async fn application(bench: &mut Workbench<'_>) -> Result<Finding> {
-    let (mut rounds, mut details) = (Vec::new(), Vec::new());
+    let (mut rounds, mut busy_core, mut details) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.conditions.rounds {
-        let (spared, figures) = round(bench, bench.conditions.lengths).await?;
-        rounds.push(spared);
+        let Round { ways, busy_core: harm, figures } = round(bench, bench.conditions.lengths).await?;
+        rounds.push(ways);
+        busy_core.push(harm);
         details.push(figures);
     }
     let ways: Vec<_> = PACED.into_iter().zip(0..).filter_map(|(manner, way)| Way::of(manner, way, &rounds)).collect();
@@ -73,8 +74,10 @@ pub(super) async fn application(bench: &mut Workbench<'_>) -> Result<Finding> {
         reached: best.keeps_the_promise(),
         figure: format!("{} at {}", best.harm.bracketed(2), best.share.bracketed(2)),
         how: format!(
-            "{}; speed of that of as many workers without pace, sizes as they come; {} rows, rounds: {}",
+            "{}; speed of that of as many workers without pace, sizes as they come; beside a loop that keeps a core busy and asks \
+             no database anything: p99 {} of the idle one; {} rows, rounds: {}",
             each.collect::<Vec<_>>().join(", "),
+            Spread::of(busy_core.into_iter()).bracketed(2),
             grouped(bench.rows()),
             rounds.len()
         ),
@@ -96,7 +99,15 @@ impl Way {
     }
 }
 
-async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<(Vec<Option<Spared>>, Value)> {
+/// Every way in one round.
+struct Round {
+    ways: Vec<Option<Spared>>,
+    /// The 99th percentile beside a busy core, as a multiple of the idle server's.
+    busy_core: f64,
+    figures: Value,
+}
+
+async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<Round> {
     let table = (&INTEGER, 1);
     let arena = bench.arena(table.0, table.1).await?;
     let load = Load::on(arena, lengths);
@@ -110,9 +121,14 @@ async fn round(bench: &mut Workbench<'_>, lengths: Lengths) -> Result<(Vec<Optio
         let paced = turn.inspect_err(|error| eprintln!("  no figures: {error:#}")).ok().map(|(run, _)| run);
         runs.push(Run { way: manner.to_string(), unpaced, paced });
     }
+    let busy_core = beside_a_busy_core(bench.arena(table.0, table.1).await?, &load, lengths).await?.p99_ms;
     // The lesser of two: a disk that stands still meanwhile would make any run look gentle.
     let after = alone(bench.arena(table.0, table.1).await?, Some(&load), lengths).await?.0;
     let idle = [before, after].into_iter().flatten().map(|felt| felt.p99_ms).min_by(f64::total_cmp);
     let idle = idle.context("what the application feels alone")?;
-    Ok((runs.iter().map(|run| run.spared(idle)).collect(), json!({ "idle_p99_ms": idle, "runs": runs })))
+    Ok(Round {
+        ways: runs.iter().map(|run| run.spared(idle)).collect(),
+        busy_core: busy_core / idle,
+        figures: json!({ "idle_p99_ms": idle, "beside_a_busy_core_p99_ms": busy_core, "runs": runs }),
+    })
 }

@@ -21,7 +21,7 @@ const ASKED_AT_MOST: u32 = 3;
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Planned {
-    /// Any value: once. Right for our own statements, which go by unique keys or are held to an index.
+    /// Any value: once. Right for what goes by a unique key or is held to an index whatever its values are.
     Once,
     /// Its own values: each time. A plan made for any range could read the whole table.
     EachTime,

@@ -190,7 +190,12 @@ impl PostgresLane {
         if let Err(failure) = self.prepared.prepare(&mut self.session, &vec!["text"; values.len()], &sql).await {
             return Some(Err(failure));
         }
-        let by_name = self.prepared.by_name(&sql, &values, Planned::EachTime)?;
+        let planned = match rows {
+            // Where stripes lead to their rows is held by the statement's form: nothing in it says how long the range is.
+            Rows::Stripes { .. } => Planned::Once,
+            _ => Planned::EachTime,
+        };
+        let by_name = self.prepared.by_name(&sql, &values, planned)?;
         Some(change_by_name(&mut self.session, &by_name, counted_by).await)
     }
 }
