@@ -56,6 +56,8 @@ async fn rows_that_an_index_finds_are_sized_by_what_they_cost(target: Target) {
         let items = Counted::with_job(&target, 20_000, &format!("{scope}{batch}workers = 1\n")).await;
         target.execute("alter table items add note text").await;
         target.execute("create index todo on items (id) where note is null; analyze items").await;
+        let plan = target.tidegate(&["plan", &items.job.path, "--output", "json"]).await.exits(0).json();
+        assert_eq!(plan["walk"]["scope_index"], "todo");
         target.run(&items.job).await;
         items.was_applied_exactly_once(&target).await;
         let made = batches(&target).await;

@@ -11,36 +11,40 @@ promises!(on [postgres_15_behind_pgbouncer]: a_batch_takes_five_round_trips, a_b
 /// With fewer batches the connection of the state, which beats while a run lasts, makes as many round trips as the worker's.
 const ROWS: u64 = 8_000;
 
+/// Which rows a job is about.
+#[derive(Clone, Copy, PartialEq)]
+enum Rows {
+    Every,
+    Sought,
+}
+
 async fn a_batch_takes_three_round_trips(target: Target) {
     // The first of a slice has no COMMIT to begin with.
-    a_batch_takes(3, 1, &every_row, target).await;
+    a_batch_takes(3, 1, Rows::Every, target).await;
 }
 
 async fn a_batch_takes_five_round_trips(target: Target) {
-    a_batch_takes(5, 0, &every_row, target).await;
+    a_batch_takes(5, 0, Rows::Every, target).await;
 }
 
 async fn a_batch_whose_rows_are_sought_takes_no_more(target: Target) {
-    a_batch_takes(3, 1, &rows_that_an_index_finds, target).await;
+    a_batch_takes(3, 1, Rows::Sought, target).await;
 }
 
 async fn a_batch_whose_rows_are_sought_takes_two_more(target: Target) {
-    a_batch_takes(7, 0, &rows_that_an_index_finds, target).await;
+    a_batch_takes(7, 0, Rows::Sought, target).await;
 }
 
-async fn a_batch_takes(
-    round_trips: u64,
-    more_for_the_first: u64,
-    one_worker: &dyn Fn(u64) -> String,
-    mut target: Target,
-) {
-    let _ = Counted::with_job(&target, ROWS, &one_worker(100)).await;
-    target.execute("alter table items add note text").await;
-    target.execute("create index todo on items (id) where note is null; analyze items").await;
+async fn a_batch_takes(round_trips: u64, more_for_the_first: u64, rows: Rows, mut target: Target) {
     let mut spent = Vec::new();
-    for (name, rows) in [("first", 100), ("half-the-size", 50), ("as-before", 100)] {
-        target.execute("update items set note = null").await;
-        let job = target.job(name, &one_worker(rows));
+    for (name, batch_rows) in [("first", 100), ("half-the-size", 50), ("as-before", 100)] {
+        target.execute("drop table if exists items").await;
+        Counted::new(&target, ROWS, batch_rows).await;
+        if rows == Rows::Sought {
+            target.execute("alter table items add note text").await;
+            target.execute("create index todo on items (id) where note is null; analyze items").await;
+        }
+        let job = target.job(name, &rows.by_one_worker(batch_rows));
         let counter = TurnCounter::before(&mut target);
         let summary = target.run(&job).await;
         let number = |value: &Value| value.as_u64().expect("a number");
@@ -60,11 +64,12 @@ async fn a_batch_takes(
     assert!(off_by <= 2, "off by {off_by} of {expected}; (batches, slices, round trips): {spent:?}");
 }
 
-fn every_row(rows: u64) -> String {
-    add_one("items", &batches_by(1, rows))
-}
-
-fn rows_that_an_index_finds(rows: u64) -> String {
-    let change = "where = \"note is null\"\n[change.set]\nnote = \"'n'\"\n";
-    format!("[table]\nname = \"items\"\n{change}{}", batches_by(1, rows))
+impl Rows {
+    fn by_one_worker(self, batch_rows: u64) -> String {
+        let scope = "[table]\nname = \"items\"\nwhere = \"note is null\"\n[change.set]\nnote = \"'n'\"\n";
+        match self {
+            Self::Every => add_one("items", &batches_by(1, batch_rows)),
+            Self::Sought => format!("{scope}{}", batches_by(1, batch_rows)),
+        }
+    }
 }

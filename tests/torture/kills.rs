@@ -36,6 +36,7 @@ promises!(on [postgres_15]:
     kills_at_random_of_a_walk_by_blocks_are_not_seen,
     kills_at_random_of_a_walk_of_partitions_are_not_seen,
     kills_at_random_of_a_walk_in_laps_are_not_seen,
+    kills_at_random_of_rows_that_an_index_finds_are_not_seen,
 );
 
 /// Where the engine asks to be killed, and how a process is brought there.
@@ -221,6 +222,12 @@ async fn kills_at_random_of_a_walk_of_partitions_are_not_seen(target: Target) {
 async fn kills_at_random_of_a_walk_in_laps_are_not_seen(target: Target) {
     let workload = (Scope::AtStart, Layout::InLaps);
     killed_at_random("T02 in laps", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
+}
+
+/// What the next batch looks for is asked together with COMMIT, and somebody reads behind it.
+async fn kills_at_random_of_rows_that_an_index_finds_are_not_seen(target: Target) {
+    let workload = (Scope::Everything, Layout::ByIndex);
+    killed_at_random("T02 by an index", target, workload, amount(10, 100), amount(50_000, 200_000)).await;
 }
 
 /// Four workers at full speed; a third of the kills falls into the start, wherever the process is by then.

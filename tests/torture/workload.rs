@@ -38,6 +38,8 @@ pub(super) enum Layout {
     ByBlocks,
     /// In one table, by its key, each stretch in four laps wherever its keys leave few gaps.
     InLaps,
+    /// In one table, where an index finds those that are not changed yet: with a `where` only.
+    ByIndex,
     /// In three partitions of PostgreSQL, one after the other.
     InPartitions,
 }
@@ -79,6 +81,10 @@ impl Workload {
                 note = note(""),
             ))
             .await;
+        if layout == Layout::ByIndex {
+            target.execute(&format!("create index {table}_todo on {table} (id) where applied = 0")).await;
+            target.execute(&format!("analyze {table}")).await;
+        }
         Self { table: table.to_owned(), rows, scope, layout }
     }
 
@@ -92,7 +98,7 @@ impl Workload {
         let walk = match self.layout {
             Layout::ByBlocks => "walk = \"physical\"\n",
             Layout::InLaps => "laps = \"4\"\n",
-            Layout::ByKey | Layout::InPartitions => "",
+            Layout::ByKey | Layout::ByIndex | Layout::InPartitions => "",
         };
         let change = format!("[change.set]\n{PAYLOAD}\nnew = \"old * 3 + 1\"\n");
         let table = &self.table;

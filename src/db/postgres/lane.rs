@@ -1,7 +1,7 @@
 //! How does one batch run on PostgreSQL? Three round trips: the change, the checkpoint, and `commit` together with the next
 //! batch's `begin`, the slice's lock and the batch's end. Where a pooler stands between or something keeps the next batch from
-//! beginning, up to five: `commit` alone, and a change without a name is parsed, then run. A look for rows in scope takes
-//! two more. Knows neither retries nor slices beyond the one it is given.
+//! beginning, up to five: `commit` alone, and a change without a name is parsed, then run. A look for rows in scope is part of the
+//! third, or takes two more where it has no name. Knows neither retries nor slices beyond the one it is given.
 
 mod messages;
 
