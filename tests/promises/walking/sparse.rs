@@ -109,7 +109,8 @@ async fn entries_of_changed_rows_are_marked_behind_the_walk(target: Target) {
     runner.brings("nearly all batches", nearly_all).await;
     runner.kill().await;
     let fetches = dead_rows_visited(&target).await;
-    assert!(fetches < 30, "{fetches} rows");
+    // A commit that comes while the range is read keeps some unmarked.
+    assert!(fetches < 60, "{fetches} rows");
 }
 
 /// Only the proof takes longer then.
