@@ -21,8 +21,9 @@ const ON_DISK: &str = "select pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')
 /// of a server that has the default. What is written after it may be later, and then nobody says more.
 const PATIENCE: Duration = Duration::from_millis(600);
 
-/// Nothing tells when it is.
-const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// Nothing tells when it is, so it is asked: soon, for where much is written it is there within milliseconds, and what is read while
+/// the next batch commits is in its way; then after twice as long each time.
+const ASK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Reads once more what lies behind one worker's walk.
 pub(super) struct Behind {
@@ -97,9 +98,10 @@ async fn read(
         Some(session) => session,
         None => connector.connect().await?,
     };
-    let begun = Instant::now();
+    let (begun, mut pause) = (Instant::now(), ASK_AGAIN);
     while !is_on_disk(&mut session, log).await? && begun.elapsed() < PATIENCE {
-        sleep(ASK_AGAIN).await;
+        sleep(pause).await;
+        pause *= 2;
     }
     for range in ranges {
         session.script(&format!("{BEGIN_READING}; {BY_INDEX}")).await?;
