@@ -70,7 +70,7 @@ pub(crate) fn of(shape: &Shape, with_application: bool) -> Vec<Contestant> {
     if shape.needs.is_some() && shape.only().is_none() {
         all.extend([1, 2].map(|workers| Contestant::Tidegate(Manner::swept(workers))));
     }
-    all.push(Contestant::Tidegate(Manner { pace: Pace::Probe, ..plain(2) }));
+    all.extend([1, 2, 4].map(|workers| Contestant::Tidegate(Manner { pace: Pace::Probe, ..plain(workers) })));
     if with_application {
         all.push(Contestant::Tidegate(Manner { pace: Pace::Probe, sizes: Sizes::Short, ..plain(2) }));
     }
