@@ -63,7 +63,8 @@ impl PostgresLane {
     /// look-up is pinned to the index: statistics of a table that a batch job rewrites are never up to date.
     pub(super) fn opening(&self, lease: &SliceLease, stretch: Stretch, end: End) -> Opening {
         let text = self.opening_without_look(lease, stretch, end);
-        match self.look_by_name(Self::rows_sought(lease, false), stretch).filter(|_| self.looks_at_once(stretch)) {
+        let look = self.looks_at_once(stretch).then(|| self.look_by_name(Self::rows_sought(lease, false), stretch));
+        match look.flatten() {
             Some(look) => Opening { text: format!("{text}; {look}"), looks: true },
             None => Opening { text, looks: false },
         }
